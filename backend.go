@@ -1,0 +1,247 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgsplit/pgsplit/internal/statement"
+)
+
+// backend is one physical connection to one server. Only the goroutine that has taken it from its server uses it,
+// except for state and raw, through which the monitor frees a read that waits on a server that went silent.
+type backend struct {
+	srv *server
+	dc  driver.Conn
+	pg  *pgx.Conn // nil where the connector is not pgx's (go-sqlmock, say)
+	raw net.Conn  // the socket below TLS; nil where the connector dials by itself
+
+	state atomic.Int32
+
+	opened  time.Time // when the server had accepted the connection: samples asked later speak of the same instance
+	expires time.Time // zero: never
+	used    time.Time // when it was last checked out
+	idled   time.Time // when it was last put back
+	addr    string    // remote address
+
+	pin   statement.Pin // session state that it carries
+	dirty bool          // something on it may have written and is not known to be rolled back
+	inTx  bool          // for connections whose transaction status cannot be asked
+}
+
+// The states of a backend as the monitor sees them. A backend that has handed out rows is never killed: what the
+// application holds must not be taken away, and the statement could not run again.
+const (
+	backendQuiet   int32 = iota // not waiting for a server's answer, or its answer is out
+	backendWaiting              // a read waits for its first row
+	backendKilled               // the monitor closed the socket
+)
+
+// pgxConn is what pgx's driver connection offers, and what a wrapper that passes it on offers.
+type pgxConn interface{ Conn() *pgx.Conn }
+
+// rawConn is the convention of instrumented drivers for reaching the connection that they wrap.
+type rawConn interface{ Raw() driver.Conn }
+
+// pgxOf finds the pgx connection below a driver connection; nil if there is none.
+func pgxOf(dc driver.Conn) *pgx.Conn {
+	for range 8 { // wrappers around wrappers, but no endless chain
+		switch v := dc.(type) {
+		case pgxConn:
+			return v.Conn()
+		case rawConn:
+			dc = v.Raw()
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// carry notes session state that the connection carries from now on; shed, that some of it has been undone.
+func (b *backend) carry(p statement.Pin) {
+	if b.pin == 0 && p != 0 {
+		b.srv.pinned.Add(1)
+	}
+	b.pin |= p
+}
+
+func (b *backend) shed(p statement.Pin) {
+	if b.pin != 0 && b.pin&^p == 0 {
+		b.srv.pinned.Add(-1)
+	}
+	b.pin &^= p
+}
+
+func (b *backend) closed() bool { return b.pg != nil && b.pg.IsClosed() }
+
+// txStatus is the transaction status that the server reported last: 'I' idle, 'T' in a transaction, 'E' in a failed one.
+func (b *backend) txStatus() byte {
+	switch {
+	case b.pg != nil:
+		return b.pg.PgConn().TxStatus()
+	case b.inTx:
+		return 'T'
+	default:
+		return 'I'
+	}
+}
+
+// clean says whether anybody may have the connection next.
+func (b *backend) clean() bool {
+	return !b.closed() && b.pin == 0 && b.txStatus() == 'I' && b.state.Load() == backendQuiet &&
+		(b.pg == nil || !b.pg.PgConn().IsBusy())
+}
+
+// standby says whether the server has reported that it is in recovery. Servers before PostgreSQL 14 do not tell.
+func (b *backend) standby() bool {
+	return b.pg != nil && b.pg.PgConn().ParameterStatus("in_hot_standby") == "on"
+}
+
+// await and answered bracket the wait for a replica's first row. answered reports whether the backend is still ours:
+// when it is not, the monitor has closed it and the statement has delivered nothing.
+func (b *backend) await() { b.state.CompareAndSwap(backendQuiet, backendWaiting) }
+
+func (b *backend) answered() bool { return b.state.CompareAndSwap(backendWaiting, backendQuiet) }
+
+// kill frees whoever waits for this backend's first row.
+func (b *backend) kill() {
+	if b.state.CompareAndSwap(backendWaiting, backendKilled) {
+		b.hangUp()
+	}
+}
+
+// hangUp closes the socket. TLS is not told: its closing message could block on a silent network.
+func (b *backend) hangUp() {
+	switch {
+	case b.raw != nil:
+		b.raw.Close()
+	case b.pg != nil:
+		go b.pg.PgConn().Conn().Close()
+	}
+}
+
+// typed prepends what makes a statement of database/sql's Prepare encode its arguments by the types that the server
+// describes, as pgx's explicitly prepared statements do in every exec mode.
+func (b *backend) typed(args []driver.NamedValue) []driver.NamedValue {
+	if b.pg == nil || !b.srv.untyped {
+		return args
+	}
+	return append([]driver.NamedValue{{Ordinal: 1, Value: pgx.QueryExecModeDescribeExec}}, args...)
+}
+
+func (b *backend) exec(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
+	if ex, ok := b.dc.(driver.ExecerContext); ok && (!prepared || b.pg != nil) {
+		if prepared {
+			args = b.typed(args)
+		}
+		return ex.ExecContext(ctx, query, args)
+	}
+	st, err := b.prepareOther(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	if s, ok := st.(driver.StmtExecContext); ok {
+		return s.ExecContext(ctx, args)
+	}
+	return nil, errors.New("pgsplit: the connector's statements lack ExecContext")
+}
+
+func (b *backend) query(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+	if q, ok := b.dc.(driver.QueryerContext); ok && (!prepared || b.pg != nil) {
+		if prepared {
+			args = b.typed(args)
+		}
+		return q.QueryContext(ctx, query, args)
+	}
+	st, err := b.prepareOther(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := st.(driver.StmtQueryContext)
+	if !ok {
+		st.Close()
+		return nil, errors.New("pgsplit: the connector's statements lack QueryContext")
+	}
+	rows, err := s.QueryContext(ctx, args)
+	if err != nil {
+		st.Close()
+		return nil, err
+	}
+	return &stmtRows{Rows: rows, stmt: st}, nil
+}
+
+// stmtRows are rows of a driver that runs queries through statements only: the statement ends with them.
+type stmtRows struct {
+	driver.Rows
+	stmt driver.Stmt
+}
+
+func (r *stmtRows) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
+
+// describe validates a text as Prepare does and returns how many parameters it has, -1 if that cannot be known. On
+// pgx it uses the unnamed statement, which leaves nothing behind on the server.
+func (b *backend) describe(ctx context.Context, query string) (int, error) {
+	if b.pg != nil {
+		sd, err := b.pg.Prepare(ctx, "", query)
+		if err != nil {
+			return 0, err
+		}
+		return len(sd.ParamOIDs), nil
+	}
+	st, err := b.prepareOther(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Close()
+	return st.NumInput(), nil
+}
+
+func (b *backend) prepareOther(ctx context.Context, query string) (driver.Stmt, error) {
+	if p, ok := b.dc.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
+	}
+	return b.dc.Prepare(query)
+}
+
+func (b *backend) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	var tx driver.Tx
+	var err error
+	if bt, ok := b.dc.(driver.ConnBeginTx); ok {
+		tx, err = bt.BeginTx(ctx, opts)
+	} else {
+		tx, err = b.dc.Begin() //nolint:staticcheck // the last resort that database/sql itself uses
+	}
+	b.inTx = err == nil
+	return tx, err
+}
+
+func (b *backend) ping(ctx context.Context) error {
+	if p, ok := b.dc.(driver.Pinger); ok {
+		return p.Ping(ctx)
+	}
+	return nil
+}
+
+// reset prepares an idle backend for its next checkout, as database/sql does with a plain pgx connection: pgx pings
+// those that were idle for more than a second. The ping has a deadline of its own, so that a server that went silent
+// costs a bounded time.
+func (b *backend) reset(ctx context.Context, now time.Time) error {
+	r, ok := b.dc.(driver.SessionResetter)
+	if !ok {
+		return nil
+	}
+	if now.Sub(b.used) > time.Second {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, b.srv.cluster.cfg.MonitorTimeout)
+		defer cancel()
+	}
+	b.used = now
+	return r.ResetSession(ctx)
+}

@@ -1,0 +1,264 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/pgsplit/pgsplit/internal/statement"
+)
+
+// What a checkout does with its backend connections.
+
+// inTransaction says whether the primary's connection of this checkout is in a transaction, however it was begun.
+func (c *Conn) inTransaction() bool {
+	return c.tx != nil || c.primary != nil && !c.primary.closed() && c.primary.txStatus() != 'I'
+}
+
+// usePrimary returns the primary's connection of this checkout. Once it has died after the checkout used it, there is
+// none until the checkout ends: what was done on it (a transaction, a lock, a setting) is gone, and a fresh connection
+// must not pretend otherwise.
+func (c *Conn) usePrimary(ctx context.Context) (*backend, error) {
+	if c.lost {
+		return nil, driver.ErrBadConn
+	}
+	if b := c.primary; b != nil {
+		if b.closed() {
+			c.lost = true
+			return nil, driver.ErrBadConn
+		}
+		return b, nil
+	}
+	return c.borrowPrimary(ctx)
+}
+
+func (c *Conn) borrowPrimary(ctx context.Context) (*backend, error) {
+	if c.lost {
+		return nil, driver.ErrBadConn
+	}
+	if c.primary != nil {
+		return c.primary, nil
+	}
+	c.cluster.touch(time.Now())
+	b, err := c.cluster.acquirePrimary(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.primary = b
+	return b, nil
+}
+
+func (c *Conn) dropPrimary() {
+	b := c.primary
+	c.primary = nil
+	b.srv.drop(b)
+}
+
+// note takes down, before the statement is sent, what it may leave behind: whatever becomes of the answer, the
+// connection is treated as if it did.
+func (c *Conn) note(b *backend) {
+	c.sticky = true
+	b.carry(c.st.Pin)
+	if c.mayWrite() {
+		b.dirty = true
+	}
+}
+
+// mayWrite says whether the text at hand may change anything that a read could see.
+func (c *Conn) mayWrite() bool {
+	if c.st.Read() {
+		return false
+	}
+	switch c.st.Kind {
+	case statement.Begin, statement.Commit, statement.Rollback, statement.Savepoint, statement.Release, statement.RollbackTo,
+		statement.Show, statement.Listen, statement.Unlisten:
+		return c.st.Statements != 1 || c.st.Flags&statement.Writes != 0
+	}
+	return true
+}
+
+// finish draws the conclusions of a statement on the primary whose answer is complete. A mark is left once the
+// transaction around it has ended, unless it is certain that nothing was kept.
+func (c *Conn) finish(b *backend, err error) {
+	if err == nil && c.st.Unpin != 0 && b.txStatus() == 'I' { // in a transaction the undo could be rolled back
+		b.shed(c.st.Unpin)
+	}
+	if !b.dirty || b.txStatus() != 'I' && !b.closed() && !c.commits() {
+		return
+	}
+	kept := true
+	switch {
+	case err != nil:
+		kept = !c.rolledBack(b, err)
+	case c.st.Statements == 1 && c.st.Kind == statement.Rollback:
+		kept = false
+	}
+	c.wrote(b, kept)
+}
+
+// commits says whether the text at hand commits although its connection may be in a transaction afterwards: COMMIT AND
+// CHAIN, or several statements.
+func (c *Conn) commits() bool {
+	return c.st.Kind == statement.Commit || c.st.Statements > 1 && c.st.Flags&statement.TxControl != 0
+}
+
+// rolledBack says whether an error proves that the statement, and the transaction around it if any, kept nothing. A
+// procedure or several statements may have committed on the way.
+func (c *Conn) rolledBack(b *backend, err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) || fatal(pgErr) || b.closed() {
+		return notExecuted(err)
+	}
+	switch c.st.Kind {
+	case statement.Call, statement.Do, statement.Unknown:
+		return false
+	}
+	return c.st.Statements == 1 && c.st.Flags&statement.NotUnderstood == 0
+}
+
+func (c *Conn) wrote(b *backend, kept bool) {
+	b.dirty = false
+	if kept && c.cluster.tracksWrites() {
+		c.cluster.wrote()
+	}
+}
+
+// again says whether a statement of the primary may run once more: it provably did not run, and the checkout had done
+// nothing on the primary before. A server that says it may only read has not executed anything; when it turns out to
+// have become a standby, the statement goes to the new primary.
+func (c *Conn) again(ctx context.Context, d *directives, b *backend, query string, err error, fresh bool, attempt int) bool {
+	if !fresh || c.tx != nil || attempt > 3 || ctx.Err() != nil {
+		return false
+	}
+	switch {
+	case notExecuted(err), c.st.Read() && b.closed():
+		// The connection died while it was idle. A read may run again even where that cannot be proved.
+		b.srv.dropIdle(b.opened.Add(time.Nanosecond))
+	case readOnlyServer(err) && len(c.cluster.servers) > 1 && c.st.Statements == 1 && b.txStatus() == 'I' && c.cluster.demoted(ctx, b):
+	default:
+		return false
+	}
+	c.cluster.traceRetry(ctx, d, b.srv, query, err)
+	c.dropPrimary()
+	c.sticky = false
+	return true
+}
+
+// demoted asks a server that refused a write whether it is a standby now.
+func (c *Cluster) demoted(ctx context.Context, b *backend) bool {
+	if b.pg == nil || b.closed() {
+		return false
+	}
+	smp, err := c.sample(ctx, b.pg.PgConn())
+	if err != nil {
+		return false
+	}
+	c.observe(b.srv, smp, nil)
+	return smp.role == RoleReplica
+}
+
+// fail is the last stop of an error of the primary on its way to the application: as pgx gives it.
+func (c *Conn) fail(b *backend, err error) error {
+	if err == nil || !b.closed() {
+		return err
+	}
+	c.lost = true
+	if len(c.cluster.servers) > 1 && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		c.cluster.watch[b.srv.index].poke()
+	}
+	return err
+}
+
+// settle ends what was under way without our seeing its end: a pgx connection handed out through Raw, rows of a write
+// on a connection that is not pgx's. It is called when the next thing happens on this Conn.
+func (c *Conn) settle() {
+	if c.raw {
+		c.raw = false
+		c.cluster.writes.end(true)
+	}
+	if c.rows {
+		c.rows = false
+		c.cluster.writes.end(true)
+		c.primary.dirty = c.primary.txStatus() != 'I'
+	}
+}
+
+// returnReader gives the replica's connection back.
+func (c *Conn) returnReader() {
+	if b := c.reader; b != nil {
+		c.reader = nil
+		b.srv.release(b)
+	}
+}
+
+// endCheckout gives back what this checkout has borrowed. It may be called any number of times.
+func (c *Conn) endCheckout() {
+	c.settle()
+	c.returnReader()
+	c.tx, c.sticky, c.lost = nil, false, false
+	b := c.primary
+	if b == nil {
+		return
+	}
+	if b.dirty {
+		// A transaction that was left open is rolled back with its connection; anything else has been concluded.
+		b.dirty = false
+	}
+	if b.pin != 0 {
+		return
+	}
+	c.primary = nil
+	b.srv.release(b)
+}
+
+// watchRows returns rows of the primary. Where a mark depends on it, it sees when they end: an INSERT … RETURNING
+// commits after its last row was produced.
+func (c *Conn) watchRows(b *backend, rows driver.Rows) driver.Rows {
+	if !b.dirty || !c.cluster.tracksWrites() || c.st.Read() && b.txStatus() != 'I' {
+		c.finish(b, nil)
+		return rows
+	}
+	c.cluster.writes.begin()
+	if r, ok := rows.(*stdlib.Rows); ok {
+		return &writeRows{Rows: r, conn: c, backend: b, unpin: c.st.Unpin, statements: c.st.Statements, kind: c.st.Kind}
+	}
+	c.rows = true
+	return rows
+}
+
+// writeRows are pgx's rows with an eye on their end. Embedding keeps every optional interface of theirs.
+type writeRows struct {
+	*stdlib.Rows
+	conn       *Conn
+	backend    *backend
+	unpin      statement.Pin
+	statements int
+	kind       statement.Kind
+	closed     bool
+}
+
+// Close ends the rows. It may block as pgx's does, until the server has sent what is left.
+func (r *writeRows) Close() error {
+	err := r.Rows.Close()
+	if r.closed {
+		return err
+	}
+	r.closed = true
+	c := r.conn
+	if err == nil && r.backend.txStatus() == 'I' {
+		r.backend.shed(r.unpin)
+	}
+	done := r.backend.txStatus() == 'I' || r.backend.closed() || r.kind == statement.Commit
+	if done {
+		r.backend.dirty = false
+	}
+	c.cluster.writes.end(done && !(err == nil && r.kind == statement.Rollback && r.statements == 1))
+	if done {
+		c.cluster.resolveSoon()
+	}
+	return err
+}

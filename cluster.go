@@ -1,0 +1,252 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// Cluster is the set of servers behind one handle. It lives as long as the *sql.DB that it belongs to; ClusterOf finds
+// it. All methods are safe for concurrent use.
+type Cluster struct {
+	cfg     *Config // private: nobody changes it
+	servers []*server
+	watch   []*monitor // one for each server; none when there is only one server
+
+	snap         atomic.Pointer[snapshot]
+	writes       writes
+	refusals     refusals
+	replicaReads atomic.Bool
+	balancer     balancer
+
+	used   atomic.Int64 // when the handle was last used, Unix nanoseconds, to the second
+	needed atomic.Int64 // when a read last had to do without a replica because of a mark, to 100 ms
+
+	life     context.Context // ends with Close
+	quit     context.CancelFunc
+	started  sync.Once
+	reached  atomic.Bool // a handle with a single server has once had a connection
+	cleanups sync.WaitGroup
+
+	mu    sync.Mutex // held while a snapshot is replaced, never while waiting for a server
+	world world
+}
+
+// ClusterOf returns the cluster behind a *sql.DB that was opened with this driver, by sql.Open, OpenDB or
+// sql.OpenDB(NewConnector(…)), and nil for any other.
+func ClusterOf(db *sql.DB) *Cluster {
+	if d, ok := db.Driver().(*Driver); ok {
+		return d.cluster
+	}
+	return nil
+}
+
+// maxServers is what fits the bit set of the servers that a statement has tried.
+const maxServers = 64
+
+func newCluster(cfg *Config) (*Cluster, error) {
+	c := &Cluster{cfg: cfg}
+	c.life, c.quit = context.WithCancel(context.Background())
+	c.replicaReads.Store(cfg.ReplicaReads)
+	c.balancer = newBalancer(cfg.Balancer)
+
+	if cfg.Primary != nil {
+		c.addConnector("primary", cfg.Primary)
+		for i, r := range cfg.Replicas {
+			c.addConnector(fmt.Sprintf("replica%d", i+1), r)
+		}
+	} else {
+		for _, sc := range cfg.Servers {
+			c.addServer(sc)
+		}
+	}
+	if n := len(c.servers); n > maxServers {
+		return nil, fmt.Errorf("pgsplit: %d servers are configured, at most %d are supported", n, maxServers)
+	}
+	c.world.ids = make([]identity, len(c.servers))
+	first := &snapshot{members: make([]member, len(c.servers)), changed: make(chan struct{})}
+	for i, s := range c.servers {
+		first.members[i] = member{srv: s}
+	}
+	if len(c.servers) == 1 {
+		// One server: nothing to choose, nothing to watch. It is used as plain pgx would.
+		first.members[0].role, first.members[0].healthy = RolePrimary, true
+		first.primary, first.settled = c.servers[0], true
+	} else {
+		for _, s := range c.servers {
+			c.watch = append(c.watch, newMonitor(s))
+		}
+	}
+	c.snap.Store(first)
+	return c, nil
+}
+
+func (c *Cluster) addConnector(name string, connector driver.Connector) {
+	c.servers = append(c.servers, newServer(c, len(c.servers), name, connector, connector))
+}
+
+// begin starts the monitors at the first use of the handle.
+func (c *Cluster) begin() {
+	c.started.Do(func() {
+		c.used.Store(time.Now().UnixNano())
+		for _, m := range c.watch {
+			c.cleanups.Go(m.run)
+		}
+	})
+}
+
+// ready waits until the cluster's state is known well enough for a statement: a primary was found, or every server has
+// answered or failed. When none can be reached it returns the error that plain pgx gives.
+func (c *Cluster) ready(ctx context.Context) error {
+	c.begin()
+	if len(c.servers) == 1 {
+		return c.readyAlone(ctx)
+	}
+	for {
+		snap := c.snap.Load()
+		if snap.settled {
+			if snap.primary != nil || snap.seenPrimary || len(snap.replicas) > 0 {
+				return nil
+			}
+			if snap.conflict != nil {
+				return snap.conflict
+			}
+			return c.unreachable(ctx)
+		}
+		select {
+		case <-snap.changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-c.life.Done():
+			return errClosed
+		}
+	}
+}
+
+// readyAlone has the first use of a single server show whether it can be reached, as plain pgx does. Its connection is
+// the first that a statement finds idle.
+func (c *Cluster) readyAlone(ctx context.Context) error {
+	if c.reached.Load() {
+		return nil
+	}
+	b, err := c.servers[0].acquire(ctx)
+	if err != nil {
+		return err
+	}
+	c.servers[0].release(b)
+	c.reached.Store(true)
+	return nil
+}
+
+// unreachable asks pgx itself to connect, for its error. Should it get a connection after all, the monitors are told to
+// look again and the error says what is missing.
+func (c *Cluster) unreachable(ctx context.Context) error {
+	connector := c.servers[0].connector
+	if c.cfg.Original != nil {
+		connector = stdlib.GetConnector(*c.pgxServerConfig(c.cfg.Original))
+	}
+	dc, err := connector.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	dc.Close()
+	c.kickAll()
+	return errors.New("pgsplit: no primary: no server of the DSN is a writable PostgreSQL primary")
+}
+
+// Close ends everything that belongs to the handle. database/sql calls it from DB.Close, after it has closed the idle
+// driver connections. Rows that are still open stay usable; their connection ends with them.
+func (c *Cluster) close() error {
+	c.quit()
+	for _, s := range c.servers {
+		s.close()
+	}
+	done := make(chan struct{})
+	go func() {
+		c.cleanups.Wait()
+		close(done)
+	}()
+	// All of it ends at once, but for connectors that dial by themselves: pgx may clean up after those for 15 s.
+	select {
+	case <-done:
+	case <-time.After(closeTimeout):
+	}
+	return nil
+}
+
+// closeTimeout bounds how long DB.Close waits for what it has ended.
+const closeTimeout = 900 * time.Millisecond
+
+// touch notes that the handle is in use. After a pause without samples the monitors are woken.
+func (c *Cluster) touch(now time.Time) {
+	n := now.UnixNano()
+	last := c.used.Load()
+	if n-last > int64(time.Second) && c.used.CompareAndSwap(last, n) && n-last > int64(pauseAfter) {
+		c.kickAll()
+	}
+}
+
+// need notes that a read went to the primary for want of a replica that has caught up. The samples that could change
+// that are asked for: of the primary while a mark is not resolved, else of the replicas that are behind.
+func (c *Cluster) need(now time.Time, d demand) {
+	n := now.UnixNano()
+	if last := c.needed.Load(); n-last > int64(100*time.Millisecond) {
+		c.needed.Store(n)
+	}
+	if d.unresolved {
+		c.resolveSoon()
+	} else {
+		c.catchUpSoon(c.snap.Load())
+	}
+}
+
+// catchUpSoon has the replicas looked at that lack writes whose position is known.
+func (c *Cluster) catchUpSoon(snap *snapshot) {
+	for _, m := range snap.replicas {
+		if m.sample != nil && m.sample.position < snap.resolved.lsn {
+			c.watch[m.srv.index].poke()
+		}
+	}
+}
+
+// someoneNeeds says whether samples beyond the periodic ones are worth their cost.
+func (c *Cluster) someoneNeeds() bool {
+	return time.Now().UnixNano()-c.needed.Load() < int64(time.Second)
+}
+
+func (c *Cluster) kickAll() {
+	for _, m := range c.watch {
+		m.poke()
+	}
+}
+
+// wrote leaves a mark for a completed write, and has it resolved soon if reads are waiting for such things.
+func (c *Cluster) wrote() {
+	c.writes.complete()
+	c.resolveSoon()
+}
+
+func (c *Cluster) resolveSoon() {
+	if p := c.snap.Load().primary; p != nil && len(c.watch) > 0 && c.someoneNeeds() {
+		c.watch[p.index].poke()
+	}
+}
+
+func (c *Cluster) tracksWrites() bool { return c.cfg.ReadYourWrites != RYWOff && len(c.servers) > 1 }
+
+func (c *Cluster) roleOf(s *server) Role { return c.snap.Load().members[s.index].role }
+
+func (c *Cluster) serverInfo(s *server) ServerInfo {
+	return ServerInfo{Name: s.name, Role: c.roleOf(s)}
+}
+
+// SetReplicaReads switches replica reads on or off for the whole handle, from the next statement on. Off sends every
+// read to the primary, but for those under WithReplica. It starts as the DSN's replica_reads says.
+func (c *Cluster) SetReplicaReads(on bool) { c.replicaReads.Store(on) }

@@ -1,0 +1,215 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Config is everything that a handle is made from. Make it with ParseConfig or NewConfig, which set the defaults, then
+// change what you like: a Config made by hand is refused, since zero is a meaningful value of several settings (MaxLag 0 is
+// "no bound", ReplicaReads false is "off"). A handle works on a copy; changing a Config later changes nothing.
+//
+// It is safe to print: no output of it holds a password.
+type Config struct {
+	// --- Servers
+
+	// Servers are the servers of the cluster, each with exactly one host, in the order of the DSN: its host list, then
+	// replicas=. Which of them is the primary is found out, not configured. What pgx offers beyond a DSN (Tracer, DialFunc,
+	// OnNotice, OAuthTokenProvider, …) is set here, on each of them. Their Fallbacks are other ways to the same host
+	// (sslmode=prefer), never other servers.
+	Servers []*pgx.ConnConfig
+
+	// Primary and Replicas, when Primary is set, are used instead of Servers: any driver.Connector serves (a cloud
+	// provider's dialer, an instrumented connector, go-sqlmock). Replicas may be empty; Replicas without Primary is an error.
+	// Here the roles are taken as given where a connector's connections are not pgx's.
+	Primary  driver.Connector
+	Replicas []driver.Connector
+
+	// Original is the DSN as pgx alone understands it, its whole host list in one configuration, without pgsplit's own keys.
+	// Connecting with it gives the error that pgx itself gives when no server can be reached. Nil in a Config from NewConfig.
+	Original *pgx.ConnConfig
+
+	// --- Routing
+
+	// ReplicaReads false sends everything to the primary: a switch to take replicas out of use. Default true.
+	ReplicaReads bool
+
+	// Balancer picks one of several fit replicas: BalancerLeastBusy (the default; "" means the same), BalancerRoundRobin,
+	// BalancerRandom or BalancerLatency.
+	Balancer string
+
+	// ReadOnlyTx is where sql.TxOptions{ReadOnly: true} goes: RolePrimary (the default; RoleUnknown means the same) or
+	// RoleReplica. A SERIALIZABLE transaction goes to the primary in any case.
+	ReadOnlyTx Role
+
+	// FailoverTimeout is how long a statement that needs the primary waits for one to appear, once this handle has seen
+	// one; a context that ends earlier ends the wait. 0: not at all. Default 15 s.
+	FailoverTimeout time.Duration
+
+	// --- Consistency
+
+	// ReadYourWrites says which of this handle's writes a read is promised to see. Default RYWOff.
+	ReadYourWrites ReadYourWrites
+
+	// MaxLag is how far a replica may be behind the primary, in time, and still serve reads. 0: no bound; otherwise at least
+	// 10 ms. Default 10 s.
+	MaxLag time.Duration
+
+	// WhenStale says what a read does when no replica is fresh enough for it. Default StalePrimary.
+	WhenStale WhenStale
+
+	// Wait is how long a read may wait for a replica to become fresh enough before WhenStale decides. Default 0: it does
+	// not wait.
+	Wait time.Duration
+
+	// --- Monitoring
+
+	// MonitorInterval is the time between two looks at a server's role and position while the handle is in use; a handle
+	// with a single server is not monitored. At least 1 ms; 0 means the default, 1 s.
+	MonitorInterval time.Duration
+
+	// MonitorTimeout is how long a server may take to answer before the monitor holds it for unreachable, and how long a read
+	// may be without an answer before the monitor looks. At least 1 ms; 0 means the default, 500 ms.
+	MonitorTimeout time.Duration
+
+	// --- Backend connections
+	//
+	// How many there are is for sql.DB to say (SetMaxOpenConns); how long each lives, for these.
+
+	// PoolMaxConnLifetime is the age at which a backend connection is closed once it is idle. 0: no limit. Default 1 h.
+	PoolMaxConnLifetime time.Duration
+
+	// PoolMaxConnLifetimeJitter is the most that chance adds to a connection's PoolMaxConnLifetime, so that connections
+	// opened together are not all closed together. Default 0.
+	PoolMaxConnLifetimeJitter time.Duration
+
+	// PoolMaxConnIdleTime is how long a backend connection may be idle before it is closed. 0: no limit. Default 30 min.
+	PoolMaxConnIdleTime time.Duration
+
+	// --- Hooks
+
+	// AfterConnect runs on every new backend connection before its first use, on whichever server; set session variables or
+	// register types here. An error closes the connection, and is the connection attempt's error. Nil: nothing runs.
+	AfterConnect func(ctx context.Context, conn *pgx.Conn, server ServerInfo) error
+
+	// Trace is told what the handle does. Nil: nobody is.
+	Trace *Trace
+
+	made bool // by NewConfig: the defaults are in
+}
+
+// NewConfig gives a Config with every default and no server: add Servers, or Primary and Replicas.
+func NewConfig() *Config {
+	return &Config{
+		ReplicaReads:        true,
+		Balancer:            BalancerLeastBusy,
+		ReadOnlyTx:          RolePrimary,
+		FailoverTimeout:     15 * time.Second,
+		ReadYourWrites:      RYWOff,
+		MaxLag:              10 * time.Second,
+		WhenStale:           StalePrimary,
+		Wait:                0,
+		MonitorInterval:     time.Second,
+		MonitorTimeout:      500 * time.Millisecond,
+		PoolMaxConnLifetime: time.Hour,
+		PoolMaxConnIdleTime: 30 * time.Minute,
+		made:                true,
+	}
+}
+
+// Clone gives a copy that shares nothing that can be changed, except what the fields point to by nature: connectors,
+// functions, Trace, and the tracers and TLS settings inside Servers.
+func (c *Config) Clone() *Config {
+	clone := *c
+	clone.Servers = slices.Clone(c.Servers)
+	for i, server := range clone.Servers {
+		if server != nil {
+			clone.Servers[i] = server.Copy()
+		}
+	}
+	if c.Original != nil {
+		clone.Original = c.Original.Copy()
+	}
+	clone.Replicas = slices.Clone(c.Replicas)
+	return &clone
+}
+
+// normalize sets what may be left zero to its default, and reports every mistake at once.
+func (c *Config) normalize() error {
+	if !c.made {
+		return errors.New("pgsplit: this Config was made by hand; start from NewConfig or ParseConfig, which set the defaults")
+	}
+	defaults := NewConfig()
+	if c.Balancer == "" {
+		c.Balancer = defaults.Balancer
+	}
+	if c.ReadOnlyTx == RoleUnknown {
+		c.ReadOnlyTx = defaults.ReadOnlyTx
+	}
+	if c.MonitorInterval == 0 {
+		c.MonitorInterval = defaults.MonitorInterval
+	}
+	if c.MonitorTimeout == 0 {
+		c.MonitorTimeout = defaults.MonitorTimeout
+	}
+
+	var found mistakes
+	for _, err := range c.checkServers() {
+		found.add(err)
+	}
+	for _, s := range settings {
+		if s.check == nil {
+			continue
+		}
+		if err := s.check(c); err != nil {
+			found.add(fmt.Errorf("Config.%s %v", s.field, err))
+		}
+	}
+	return found.err()
+}
+
+func (c *Config) checkServers() (errs []error) {
+	if c.Primary == nil && len(c.Replicas) > 0 {
+		errs = append(errs, errors.New("Config.Replicas is set without Config.Primary; set both, or list every server in Config.Servers"))
+	}
+	if c.Primary == nil && len(c.Replicas) == 0 && len(c.Servers) == 0 {
+		errs = append(errs, errors.New("no server: set Config.Servers, or Config.Primary and Config.Replicas"))
+	}
+	for i, replica := range c.Replicas {
+		if replica == nil {
+			errs = append(errs, fmt.Errorf("Config.Replicas[%d] is nil", i))
+		}
+	}
+	for i, server := range c.Servers {
+		if err := checkServer(server); err != nil {
+			errs = append(errs, fmt.Errorf("Config.Servers[%d] %v", i, err))
+		}
+	}
+	return errs
+}
+
+func checkServer(server *pgx.ConnConfig) error {
+	if server == nil {
+		return errors.New("is nil")
+	}
+	if server.BuildFrontend == nil { // pgx would panic while connecting
+		return errors.New("was made by hand; pgx wants it from pgx.ParseConfig")
+	}
+	for _, fallback := range server.Fallbacks {
+		if fallback.Host != server.Host || fallback.Port != server.Port {
+			return errors.New("has more than one host; ParseConfig makes one server of each")
+		}
+	}
+	for key := range server.RuntimeParams {
+		if isOwnKey(key) {
+			return fmt.Errorf("would send %s to the server; parse the DSN with pgsplit.ParseConfig, not pgx.ParseConfig", key)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package pgsplit
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Role is what a server is to its cluster: the one that takes writes, or one that follows it. It is found out by asking
+// the server, never configured, and may change while a handle lives.
+type Role uint8
+
+// The roles.
+const (
+	RoleUnknown Role = iota // not asked yet, or no answer
+	RolePrimary             // takes writes
+	RoleReplica             // a hot standby: replays the primary's WAL and takes reads only
+)
+
+// ReadYourWrites says which earlier writes a read is promised to see. In a DSN: read_your_writes.
+type ReadYourWrites uint8
+
+// How much read-your-writes a handle gives. The zero value is the default.
+const (
+	// RYWOff lets a read on a replica miss a write that this process has completed a moment ago.
+	RYWOff ReadYourWrites = iota
+	// RYWOn promises that a read sees every completed write of this handle to the relations that the read names.
+	// For now it does more than it promises: it behaves as RYWStrict.
+	RYWOn
+	// RYWStrict promises that a read sees every write that this handle has completed before it, whatever it wrote to.
+	RYWStrict
+)
+
+// WhenStale says what a read does when no replica is fresh enough for it. In a DSN: when_stale.
+type WhenStale uint8
+
+// What a read does when no replica is fresh enough. The zero value is the default.
+const (
+	// StalePrimary sends the read to the primary.
+	StalePrimary WhenStale = iota
+	// StaleFreshest sends the read to the replica that is the least behind; read-your-writes is still kept.
+	StaleFreshest
+	// StaleError makes the read fail, so that a lagging replica never adds load to the primary.
+	StaleError
+)
+
+// The balancers: how one of several fit replicas is picked. In a DSN: balancer.
+const (
+	BalancerLeastBusy  = "least_busy"  // the one with the fewest connections in use by this handle; the default
+	BalancerRoundRobin = "round_robin" // each in its turn
+	BalancerRandom     = "random"      // any, with equal chances
+	BalancerLatency    = "latency"     // the one that answers fastest
+)
+
+// The names in the order of the constants: what String gives, and what a DSN says.
+var (
+	roleNames           = []string{"unknown", "primary", "replica"}
+	readYourWritesNames = []string{"off", "on", "strict"}
+	whenStaleNames      = []string{"primary", "freshest", "error"}
+	balancerNames       = []string{BalancerLeastBusy, BalancerRoundRobin, BalancerRandom, BalancerLatency}
+)
+
+// String gives "unknown", "primary" or "replica".
+func (r Role) String() string { return enumName(roleNames, r) }
+
+// MarshalText gives what String gives.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what String gives.
+func (r *Role) UnmarshalText(text []byte) error { return parseEnum(r, roleNames, string(text)) }
+
+// String gives "off", "on" or "strict".
+func (r ReadYourWrites) String() string { return enumName(readYourWritesNames, r) }
+
+// MarshalText gives what String gives.
+func (r ReadYourWrites) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what String gives, so that the setting can be a command-line flag or stand in a JSON file.
+func (r *ReadYourWrites) UnmarshalText(text []byte) error {
+	return parseEnum(r, readYourWritesNames, string(text))
+}
+
+// String gives "primary", "freshest" or "error".
+func (w WhenStale) String() string { return enumName(whenStaleNames, w) }
+
+// MarshalText gives what String gives.
+func (w WhenStale) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText reads what String gives, so that the setting can be a command-line flag or stand in a JSON file.
+func (w *WhenStale) UnmarshalText(text []byte) error {
+	return parseEnum(w, whenStaleNames, string(text))
+}
+
+func enumName[E ~uint8](names []string, e E) string {
+	if int(e) < len(names) {
+		return names[e]
+	}
+	return fmt.Sprintf("invalid(%d)", uint8(e))
+}
+
+func parseEnum[E ~uint8](e *E, names []string, text string) error {
+	for i, name := range names {
+		if strings.EqualFold(text, name) {
+			*e = E(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("write %s", oneOf(names))
+}
+
+// oneOf gives `"a", "b" or "c"`.
+func oneOf(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = `"` + name + `"`
+	}
+	last := len(quoted) - 1
+	if last < 1 {
+		return strings.Join(quoted, "")
+	}
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+}

@@ -1,0 +1,279 @@
+package pgsplit
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	// pauseAfter is how long a handle may go unused before its monitors stop asking.
+	pauseAfter = time.Minute
+
+	// samplePace is the shortest time between two samples of one server while somebody waits for a position, and
+	// samplePaceSlow what it grows to while the server makes no progress. retryPace is the same for servers that fail.
+	samplePace     = 2 * time.Millisecond
+	samplePaceSlow = 50 * time.Millisecond
+	retryPace      = 50 * time.Millisecond
+
+	// monitorConnectTimeout bounds a connection attempt of a monitor; it costs nobody else anything.
+	monitorConnectTimeout = 3 * time.Second
+)
+
+// monitor looks at one server from a goroutine and a connection of its own, so that a server that does not answer
+// costs nobody else anything. There is at most one question under way.
+type monitor struct {
+	srv  *server
+	wake chan struct{}
+
+	conn  *pgx.Conn
+	raw   net.Conn
+	last  time.Time   // when the last look began
+	stale atomic.Bool // the connection leads to another instance than new ones do
+
+	short int // looks in a row that were asked for ahead of their time and brought nothing new
+	down  bool
+}
+
+func newMonitor(s *server) *monitor { return &monitor{srv: s, wake: make(chan struct{}, 1)} }
+
+// poke asks for a sample as soon as the pace allows it. It never blocks.
+func (m *monitor) poke() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// redial asks for a sample over a new connection: the name leads to another instance now.
+func (m *monitor) redial() {
+	m.stale.Store(true)
+	m.poke()
+}
+
+// run looks periodically, and when poked, until the handle closes.
+func (m *monitor) run() {
+	c := m.srv.cluster
+	defer m.hangUp()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-c.life.Done():
+			return
+		case <-timer.C:
+		case <-m.wake:
+			if !m.rest() {
+				return
+			}
+		}
+		if !m.look() {
+			return
+		}
+		timer.Reset(m.pause())
+	}
+}
+
+// rest keeps the pace; it reports false when the handle closes meanwhile.
+func (m *monitor) rest() bool {
+	pace := min(samplePace<<min(m.short/8, 5), samplePaceSlow)
+	if m.down {
+		pace = retryPace
+	}
+	wait := pace - time.Since(m.last)
+	if wait <= 0 {
+		return true
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-m.srv.cluster.life.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// pause is the time until the next periodic look, with some jitter so that many handles do not ask in step.
+func (m *monitor) pause() time.Duration {
+	c := m.srv.cluster
+	if time.Now().UnixNano()-c.used.Load() > int64(pauseAfter) {
+		return 1<<63 - 1
+	}
+	d := c.cfg.MonitorInterval
+	if lag := c.cfg.MaxLag; lag > 0 {
+		d = min(d, max(lag/4, samplePace))
+	}
+	return d - d/20 + rand.N(d/10+1)
+}
+
+// look takes one sample. It reports false when there is nothing to look at: the connector's connections are not pgx's.
+func (m *monitor) look() bool {
+	c, s := m.srv.cluster, m.srv
+	m.last = time.Now()
+	smp, err := m.sample()
+	if err == errNotPgx {
+		c.observeStatic(s)
+		return false
+	}
+	if c.life.Err() != nil {
+		return false
+	}
+	if err != nil {
+		m.hangUp()
+		c.observe(s, nil, err)
+		if !m.down {
+			s.abandon()
+		}
+		m.down = true
+		return true
+	}
+	m.down = false
+	before := c.snap.Load()
+	c.observe(s, smp, nil)
+	m.followUp(before, c.snap.Load())
+	return true
+}
+
+// followUp keeps samples coming while a read waits for a write to reach the replicas.
+func (m *monitor) followUp(before, after *snapshot) {
+	c, s := m.srv.cluster, m.srv
+	progress := before.resolved != after.resolved
+	if b, a := before.members[s.index].sample, after.members[s.index].sample; b != nil && a != nil {
+		progress = progress || a.role == RoleReplica && a.position > b.position
+	}
+	if progress {
+		m.short = 0
+	} else {
+		m.short++
+	}
+	if !c.tracksWrites() || !c.someoneNeeds() {
+		return
+	}
+	if after.primary == s {
+		c.catchUpSoon(after)
+		if c.writes.completed.Load() > after.resolved.count {
+			m.poke()
+		}
+		return
+	}
+	if smp := after.members[s.index].sample; smp.role == RoleReplica && smp.position < after.resolved.lsn {
+		m.poke()
+	}
+}
+
+type notPgxError struct{}
+
+func (notPgxError) Error() string { return "not a pgx connection" }
+
+var errNotPgx = notPgxError{}
+
+func (m *monitor) sample() (*sample, error) {
+	c := m.srv.cluster
+	if m.stale.Swap(false) {
+		m.hangUp()
+	}
+	if m.conn == nil {
+		if err := m.connect(); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(c.life, c.cfg.MonitorTimeout)
+	defer cancel()
+	return c.sample(ctx, m.conn.PgConn())
+}
+
+// sample asks a server over a connection, and notes which writes of this handle the answer covers: those that had
+// completed before it was asked.
+func (c *Cluster) sample(ctx context.Context, conn *pgconn.PgConn) (*sample, error) {
+	covers := c.writes.completed.Load()
+	smp, err := takeSample(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	smp.covers = covers
+	smp.addr = conn.Conn().RemoteAddr().String()
+	return smp, nil
+}
+
+func (m *monitor) connect() error {
+	c := m.srv.cluster
+	ctx, cancel := context.WithTimeout(c.life, max(monitorConnectTimeout, c.cfg.MonitorTimeout))
+	defer cancel()
+	dial := &dialed{}
+	dc, err := m.srv.watcher.Connect(context.WithValue(ctx, dialedKey{}, dial))
+	if err != nil {
+		return err
+	}
+	conn := pgxOf(dc)
+	if conn == nil {
+		dc.Close()
+		return errNotPgx
+	}
+	m.conn, m.raw = conn, dial.conn
+	id, err := takeIdentity(ctx, conn.PgConn())
+	if err != nil {
+		return err
+	}
+	c.observeIdentity(m.srv, id)
+	return nil
+}
+
+// hangUp ends the monitor's connection, at once: what does not answer is not waited for.
+func (m *monitor) hangUp() {
+	if m.conn == nil {
+		return
+	}
+	conn, raw := m.conn, m.raw
+	m.conn, m.raw = nil, nil
+	if raw == nil {
+		raw = conn.PgConn().Conn()
+	}
+	if !conn.IsClosed() {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		conn.Close(ctx)
+	}
+	raw.Close()
+	<-conn.PgConn().CleanupDone()
+}
+
+// monitorName is what database administrators see in pg_stat_activity for a monitor's connection.
+const monitorName = "pgsplit monitor"
+
+// addServer adds a server given as a pgx configuration of one host.
+func (c *Cluster) addServer(cfg *pgx.ConnConfig) {
+	cfg = c.pgxServerConfig(cfg)
+	watch := cfg.Copy()
+	watch.Tracer = nil
+	if watch.RuntimeParams == nil {
+		watch.RuntimeParams = map[string]string{}
+	}
+	if name := watch.RuntimeParams["application_name"]; name != "" {
+		watch.RuntimeParams["application_name"] = name + " (" + monitorName + ")"
+	} else {
+		watch.RuntimeParams["application_name"] = monitorName
+	}
+	s := newServer(c, len(c.servers), serverName(cfg), stdlib.GetConnector(*cfg), stdlib.GetConnector(*watch))
+	switch cfg.DefaultQueryExecMode {
+	case pgx.QueryExecModeCacheStatement:
+		s.untyped = cfg.StatementCacheCapacity <= 0
+	case pgx.QueryExecModeCacheDescribe:
+		s.untyped = cfg.DescriptionCacheCapacity <= 0
+	default:
+		s.untyped = true
+	}
+	c.servers = append(c.servers, s)
+}
+
+// serverName is a server's address as configured.
+func serverName(cfg *pgx.ConnConfig) string {
+	_, addr := pgconn.NetworkAddress(cfg.Host, cfg.Port)
+	return addr
+}

@@ -1,0 +1,137 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// verdict says what to do after a replica's error to an autocommit read that has not delivered a row.
+type verdict uint8
+
+const (
+	// passOn: the caller's own wish (a cancelled context, a timeout): the error is the answer.
+	passOn verdict = iota
+	// elsewhere: this replica is in trouble: another replica, then the primary.
+	elsewhere
+	// askPrimary: perhaps a standby's limit, perhaps the statement's own mistake: the primary's word stands.
+	askPrimary
+)
+
+// fullPause is how long a replica without a free connection slot is left alone.
+const fullPause = time.Second
+
+// judge reads a replica's error. lost says that the replica, or this connection to it, is in doubt; pause for how long
+// it should be left alone even if samples find it well.
+func judge(ctx context.Context, b *backend, err error) (v verdict, lost bool, pause time.Duration) {
+	if ctx.Err() != nil {
+		return passOn, false, 0
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		switch code := pgErr.Code; {
+		case code == "57014": // query_canceled: a timeout or a cancel request; conflicts with recovery have 40001
+			return passOn, false, 0
+		case code == "53300": // too_many_connections
+			return elsewhere, true, fullPause
+		case fatal(pgErr), code == "57P01", code == "57P02", code == "57P03", code == "57P04", strings.HasPrefix(code, "08"):
+			return elsewhere, true, 0
+		case code == "40001", code == "40P01":
+			return elsewhere, false, 0
+		}
+		return askPrimary, false, 0
+	}
+	if b != nil && !b.closed() && b.pg != nil {
+		return askPrimary, false, 0 // pgx's own: a wrong number of arguments, a value that cannot be encoded
+	}
+	return elsewhere, true, 0
+}
+
+// fatal says whether the server ended the connection with this error. Severity is translated, its twin is not, but only
+// servers since 9.6 send that.
+func fatal(e *pgconn.PgError) bool {
+	s := e.SeverityUnlocalized
+	if s == "" {
+		s = e.Severity
+	}
+	return s == "FATAL" || s == "PANIC"
+}
+
+// unreachableServer says whether a failed connection attempt means that the server is not there (yet, or any more), so
+// that waiting for a primary may help. A refused password or a missing database is an answer.
+func unreachableServer(err error) bool {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return strings.HasPrefix(pgErr.Code, "57P0") && pgErr.Code != "57P04"
+	}
+	return !errors.Is(err, errClosed)
+}
+
+// notExecuted says whether an error of the primary proves that the statement did not run and can run on another
+// connection: it was never sent. pgx's driver connection says so with ErrBadConn.
+func notExecuted(err error) bool { return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) }
+
+// readOnlyServer says whether a server has refused a statement because it may only read.
+func readOnlyServer(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "25006"
+}
+
+var errDemoted = errors.New("pgsplit: the server has become a standby")
+
+// acquirePrimary returns a connection to the primary. When the primary cannot be reached it waits for one, up to
+// failover_timeout or the context's deadline, and then returns the first error.
+func (c *Cluster) acquirePrimary(ctx context.Context) (*backend, error) {
+	var first error
+	var deadline time.Time
+	for {
+		snap := c.snap.Load()
+		if p := snap.primary; p != nil && (first == nil || snap.primaryHealthy()) {
+			b, err := p.acquire(ctx)
+			if err == nil && len(c.servers) > 1 && b.standby() {
+				p.drop(b)
+				err = errDemoted
+			}
+			if err == nil {
+				return b, nil
+			}
+			if len(c.servers) == 1 || ctx.Err() != nil || !unreachableServer(err) {
+				return nil, err
+			}
+			if first == nil {
+				first = err
+			}
+			c.suspect(p, err, 0)
+			snap = c.snap.Load()
+		}
+		if first == nil {
+			switch {
+			case snap.conflict != nil:
+				return nil, snap.conflict
+			case !snap.seenPrimary:
+				return nil, c.unreachable(ctx)
+			}
+			first = errNoPrimary
+		}
+		now := time.Now()
+		if deadline.IsZero() {
+			deadline = now.Add(c.cfg.FailoverTimeout)
+		}
+		c.kickAll()
+		if !c.await(ctx, snap, deadline) {
+			if c.life.Err() != nil {
+				return nil, errClosed
+			}
+			if err := ctx.Err(); err != nil && first == errNoPrimary {
+				return nil, err
+			}
+			return nil, first
+		}
+	}
+}
+
+var errNoPrimary = errors.New("pgsplit: no primary: every server that answers is a standby")

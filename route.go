@@ -1,0 +1,116 @@
+package pgsplit
+
+import (
+	"context"
+	"time"
+
+	"github.com/pgsplit/pgsplit/internal/statement"
+)
+
+// route decides whether a query may go to a replica: ReasonReplica if so, else the reason why it runs on the primary.
+// The first rule that matches counts. Which replica, if any is fit, is decided next, see pick.
+func (c *Conn) route(st *statement.Analysis, d *directives) Reason {
+	switch {
+	case c.inTransaction():
+		return ReasonTransaction
+	case d.primary || st.Hint == statement.HintPrimary:
+		return ReasonForced
+	case c.primary != nil && c.primary.pin != 0:
+		return ReasonPinned
+	case c.sticky:
+		return ReasonSticky
+	}
+	if !st.Read() {
+		return reasonOf(st)
+	}
+	if len(c.cluster.servers) == 1 {
+		return ReasonNoReplica
+	}
+	if !c.cluster.replicaReads.Load() && !d.replica && st.Hint != statement.HintReplica {
+		return ReasonReplicaReadsOff
+	}
+	return ReasonReplica
+}
+
+// reasonOf says why a statement is not a read.
+func reasonOf(st *statement.Analysis) Reason {
+	switch f := st.Flags; {
+	case f&statement.NotUnderstood != 0:
+		return ReasonNotUnderstood
+	case f&statement.Several != 0:
+		return ReasonSeveral
+	case f&statement.Writes != 0:
+		return ReasonWrites
+	case f&statement.Locks != 0:
+		return ReasonLocks
+	case f&(statement.SessionState|statement.TxControl) != 0 || st.Pin != 0:
+		return ReasonSessionState
+	case f&statement.ServerLocal != 0:
+		return ReasonServerLocal
+	case f&statement.Catalog != 0:
+		return ReasonCatalog
+	case f&statement.UnknownFunction != 0:
+		return ReasonUnknownFunction
+	default:
+		return ReasonNotUnderstood
+	}
+}
+
+// demand is what read_your_writes asks of the replica that serves a read now.
+func (c *Cluster) demand(snap *snapshot) demand {
+	if !c.tracksWrites() {
+		return demand{}
+	}
+	return c.writes.demand(&snap.resolved)
+}
+
+// replica picks a replica for a read of this connection, waiting for one to catch up as long as the handle's wait
+// allows. It returns the snapshot that it decided on.
+func (c *Conn) replica(ctx context.Context, tried uint64) (*server, *snapshot, demand, Reason) {
+	cl := c.cluster
+	now := time.Now()
+	cl.touch(now)
+	var prefer *server
+	if c.reader != nil {
+		prefer = c.reader.srv
+	}
+	snap := cl.snap.Load()
+	d := cl.demand(snap)
+	s, reason := cl.pick(snap, now, d, prefer, tried, &c.candidates)
+	if reason == ReasonNotCaughtUp {
+		cl.need(now, d)
+	}
+	if cl.cfg.Wait == 0 {
+		return s, snap, d, reason
+	}
+	for deadline := now.Add(cl.cfg.Wait); (reason == ReasonNotCaughtUp || reason == ReasonLag) && time.Now().Before(deadline); {
+		if !cl.await(ctx, snap, deadline) {
+			break
+		}
+		snap = cl.snap.Load()
+		// What has to be seen is fixed when the read begins; writes completed while it waits are not waited for. While
+		// the position is not known, the mark is the latest one, which asks for more than needed, not for less.
+		if d.unresolved {
+			d = cl.demand(snap)
+		}
+		s, reason = cl.pick(snap, time.Now(), d, prefer, tried, &c.candidates)
+	}
+	return s, snap, d, reason
+}
+
+// await waits for a newer snapshot; it reports false when the deadline has passed, the caller has given up, or the handle
+// is closed.
+func (c *Cluster) await(ctx context.Context, snap *snapshot, deadline time.Time) bool {
+	t := time.NewTimer(time.Until(deadline))
+	defer t.Stop()
+	select {
+	case <-snap.changed:
+		return true
+	case <-t.C:
+		return false
+	case <-ctx.Done():
+		return false
+	case <-c.life.Done():
+		return false
+	}
+}

@@ -1,0 +1,150 @@
+package pgsplit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// sample is what one look at a server said. It is immutable.
+type sample struct {
+	asked    time.Time // before the question was sent: what it says held at some time after this
+	answered time.Time
+	addr     string // remote address of the connection
+
+	role     Role
+	position LSN    // insert position of a primary (page headers rounded down), replay position of a replica; 0: unknown
+	flush    LSN    // flush position of a primary, rounded down
+	timeline uint32 // 0: unknown
+	readOnly bool   // default_transaction_read_only: a primary that an operator has fenced
+
+	covers uint64 // how many writes of the handle had completed before the question
+
+	// replayAge is the server's own word for how long ago the last replayed transaction was committed; negative: unknown.
+	// It compares clocks of two machines.
+	replayAge time.Duration
+}
+
+// sampleSQL is one statement, so that role and positions belong together. The role is evaluated once (OFFSET 0 keeps
+// the sub-select from being folded): a promotion in the middle must not pair one role with the other's position.
+//
+// A standby's timeline is what its WAL receiver streams where the role may see that (pg_monitor), else that of the last
+// restartpoint, which may be late. pg_control_checkpoint lags on a primary, too, hence the name of the current segment.
+const sampleSQL = `select r,
+ case when r then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end,
+ case when not r then pg_current_wal_flush_lsn() end,
+ case when r then coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))::text
+  else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end,
+ case when r then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::text end,
+ current_setting('default_transaction_read_only')
+from (select pg_is_in_recovery() as r offset 0) s`
+
+// roleSQL is what is left on servers that know no positions (Aurora, look-alikes).
+const roleSQL = `select pg_is_in_recovery(), null, null, null, null, current_setting('default_transaction_read_only')`
+
+// identity is what does not change while a connection lives.
+type identity struct {
+	system   string // system identifier; empty: unknown
+	instance string // differs between any two servers that run at the same time
+	geometry walGeometry
+}
+
+const identitySQL = `select (select system_identifier from pg_control_system())::text,
+ concat_ws(' ', pg_postmaster_start_time(), inet_server_addr(), inet_server_port(), current_setting('port')),
+ current_setting('wal_block_size'), pg_size_bytes(current_setting('wal_segment_size'))::text`
+
+// row runs a statement that returns one row, through the simple protocol: poolers pass it, no statement is prepared,
+// and no tracer of the application sees it.
+func row(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, error) {
+	results, err := conn.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 {
+		return nil, errors.New("pgsplit: a sample did not return one row")
+	}
+	values := make([]string, len(results[0].Rows[0]))
+	for i, v := range results[0].Rows[0] {
+		values[i] = string(v)
+	}
+	return values, nil
+}
+
+// takeSample asks a server for its role and positions. A server that refuses the positions is asked for its role.
+func takeSample(ctx context.Context, conn *pgconn.PgConn) (*sample, error) {
+	asked := time.Now()
+	values, err := row(ctx, conn, sampleSQL)
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && !conn.IsClosed() && ctx.Err() == nil {
+		asked = time.Now()
+		values, err = row(ctx, conn, roleSQL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := parseSample(values)
+	if err != nil {
+		return nil, err
+	}
+	s.asked, s.answered = asked, time.Now()
+	return s, nil
+}
+
+func parseSample(v []string) (*sample, error) {
+	if len(v) != 6 {
+		return nil, fmt.Errorf("pgsplit: a sample has %d columns instead of 6", len(v))
+	}
+	s := &sample{role: RolePrimary, replayAge: -1, readOnly: v[5] == "on"}
+	base := 16
+	if v[0] == "t" {
+		s.role = RoleReplica
+		base = 10
+	}
+	var err error
+	if v[1] != "" {
+		if s.position, err = ParseLSN(v[1]); err != nil {
+			return nil, err
+		}
+	}
+	if v[2] != "" {
+		if s.flush, err = ParseLSN(v[2]); err != nil {
+			return nil, err
+		}
+	}
+	if v[3] != "" {
+		n, err := strconv.ParseUint(v[3], base, 32)
+		if err != nil {
+			return nil, fmt.Errorf("pgsplit: a sample has the timeline %q", v[3])
+		}
+		s.timeline = uint32(n)
+	}
+	if v[4] != "" {
+		f, err := strconv.ParseFloat(v[4], 64)
+		if err != nil {
+			return nil, fmt.Errorf("pgsplit: a sample has the replay age %q", v[4])
+		}
+		s.replayAge = max(0, time.Duration(f*float64(time.Second)))
+	}
+	return s, nil
+}
+
+func takeIdentity(ctx context.Context, conn *pgconn.PgConn) (identity, error) {
+	v, err := row(ctx, conn, identitySQL)
+	if err != nil {
+		var pgErr *pgconn.PgError
+		if errors.As(err, &pgErr) && !conn.IsClosed() {
+			return identity{}, nil // not to be had here: nothing depends on it
+		}
+		return identity{}, err
+	}
+	var id identity
+	id.system = v[0]
+	id.instance = id.system + " " + v[1]
+	id.geometry.page, _ = strconv.ParseUint(v[2], 10, 64)
+	id.geometry.segment, _ = strconv.ParseUint(v[3], 10, 64)
+	return id, nil
+}

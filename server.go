@@ -1,0 +1,336 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var errClosed = errors.New("pgsplit: the handle is closed")
+
+// server is one PostgreSQL instance as this handle sees it: its connector, its idle backend connections and its
+// counters. What samples say of it is in the cluster's snapshot.
+//
+// Idle backends are a stack, so that what a burst opened sinks to the bottom, is not used any more and goes away.
+type server struct {
+	cluster   *Cluster
+	index     int
+	name      string
+	connector driver.Connector
+	watcher   driver.Connector // for the monitor's own connection
+	untyped   bool             // the exec mode or a disabled cache leaves arguments of prepared statements untyped
+
+	inflight atomic.Int64 // checkouts that hold a backend of this server
+	latency  atomic.Int64 // decaying average of the time to the first row, in ns (balancer=latency only)
+	healed   atomic.Int64 // errors that were healed elsewhere
+	pinned   atomic.Int64 // backends that carry session state
+	counts   [reasonCount]atomic.Int64
+
+	mu     sync.Mutex
+	idle   []*backend
+	open   map[*backend]struct{}
+	life   context.Context // ends when the server is found unreachable, or the handle closes
+	end    context.CancelFunc
+	closed bool
+	trim   *time.Timer
+}
+
+func newServer(c *Cluster, index int, name string, connector, watcher driver.Connector) *server {
+	s := &server{
+		cluster: c, index: index, name: name, connector: connector, watcher: watcher,
+		open: make(map[*backend]struct{}),
+	}
+	s.life, s.end = context.WithCancel(c.life)
+	return s
+}
+
+// acquire returns a connection that nobody else has: an idle one that is still alive, or a new one.
+func (s *server) acquire(ctx context.Context) (*backend, error) {
+	for {
+		b := s.pop()
+		if b == nil {
+			return s.connect(ctx)
+		}
+		now := time.Now()
+		if b.closed() || !b.expires.IsZero() && now.After(b.expires) || b.idled.Before(s.idleSince(now)) {
+			s.discard(b)
+			continue
+		}
+		if err := b.reset(ctx, now); err != nil {
+			s.discard(b)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			// What killed one idle connection has likely killed those that were idle for longer: no ping for each.
+			s.dropIdle(now.Add(-time.Second))
+			continue
+		}
+		s.inflight.Add(1)
+		return b, nil
+	}
+}
+
+func (s *server) pop() *backend {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.idle)
+	if n == 0 {
+		return nil
+	}
+	b := s.idle[n-1]
+	s.idle[n-1] = nil
+	s.idle = s.idle[:n-1]
+	return b
+}
+
+// connect opens a backend. The caller's context bounds it, and so does the server's life: a connection attempt to a
+// server that the monitor finds unreachable ends at once.
+func (s *server) connect(ctx context.Context) (*backend, error) {
+	s.mu.Lock()
+	life, closed := s.life, s.closed
+	s.mu.Unlock()
+	if closed {
+		return nil, errClosed
+	}
+	dial := &dialed{}
+	cctx, cancel := context.WithCancel(context.WithValue(ctx, dialedKey{}, dial))
+	defer cancel()
+	defer context.AfterFunc(life, cancel)()
+
+	dc, err := s.connector.Connect(cctx)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: dial.conn, opened: now, used: now}
+	if b.pg != nil {
+		b.addr = b.pg.PgConn().Conn().RemoteAddr().String()
+	}
+	if d := s.cluster.cfg.PoolMaxConnLifetime; d > 0 {
+		if j := s.cluster.cfg.PoolMaxConnLifetimeJitter; j > 0 {
+			d += rand.N(j)
+		}
+		b.expires = now.Add(d)
+	}
+	if err := s.welcome(cctx, b); err != nil {
+		dc.Close()
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		dc.Close()
+		return nil, errClosed
+	}
+	s.open[b] = struct{}{}
+	s.mu.Unlock()
+	s.inflight.Add(1)
+	return b, nil
+}
+
+// welcome looks at a new connection: a sample of its own says which role and position this very instance has (the
+// monitor's may be of the instance before a restart), and the application's hook runs.
+func (s *server) welcome(ctx context.Context, b *backend) error {
+	c := s.cluster
+	if b.pg == nil {
+		return nil
+	}
+	// The primary's role needs no question: PostgreSQL 14 and later report a standby by themselves.
+	if len(c.servers) > 1 && (b.standby() || b.pg.PgConn().ParameterStatus("in_hot_standby") == "") {
+		smp, err := c.sample(ctx, b.pg.PgConn())
+		if err != nil {
+			return err
+		}
+		c.observe(s, smp, nil)
+	}
+	if c.cfg.AfterConnect != nil {
+		info := ServerInfo{Name: s.name, Role: RolePrimary}
+		if b.standby() || c.roleOf(s) == RoleReplica {
+			info.Role = RoleReplica
+		}
+		return c.cfg.AfterConnect(ctx, b.pg, info)
+	}
+	return nil
+}
+
+// release gives a backend back: to the next who asks if it is clean, else it is closed.
+func (s *server) release(b *backend) {
+	s.inflight.Add(-1)
+	if !b.clean() {
+		s.discard(b)
+		return
+	}
+	b.dirty = false
+	b.idled = time.Now()
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		s.discard(b)
+		return
+	}
+	s.idle = append(s.idle, b)
+	if s.trim == nil && s.cluster.cfg.PoolMaxConnIdleTime > 0 {
+		s.trim = time.AfterFunc(s.trimEvery(), s.trimIdle)
+	}
+	s.mu.Unlock()
+}
+
+// discard closes a backend and forgets it. A connection that pgx is still cleaning up behind our back (it asks the
+// server to cancel, for up to 15 s) is waited for when the handle closes.
+func (s *server) discard(b *backend) {
+	s.mu.Lock()
+	delete(s.open, b)
+	s.mu.Unlock()
+	b.shed(b.pin)
+	b.dc.Close()
+	if b.pg == nil {
+		return
+	}
+	done := b.pg.PgConn().CleanupDone()
+	select {
+	case <-done:
+	default:
+		s.cluster.cleanups.Go(func() {
+			select {
+			case <-done:
+			case <-s.cluster.life.Done():
+				b.hangUp()
+				<-done
+			}
+		})
+	}
+}
+
+// drop ends a checkout of a backend that is known to be dead or must not be used again.
+func (s *server) drop(b *backend) {
+	s.inflight.Add(-1)
+	s.discard(b)
+}
+
+// dropIdle closes the idle backends that were put back before t.
+func (s *server) dropIdle(t time.Time) {
+	s.mu.Lock()
+	var gone, kept []*backend
+	for _, b := range s.idle {
+		if b.idled.Before(t) {
+			gone = append(gone, b)
+		} else {
+			kept = append(kept, b)
+		}
+	}
+	s.idle = kept
+	s.mu.Unlock()
+	for _, b := range gone {
+		s.discard(b)
+	}
+}
+
+// idleSince is the time before which a connection must not have been put back to be still of use; zero: no limit.
+func (s *server) idleSince(now time.Time) time.Time {
+	if d := s.cluster.cfg.PoolMaxConnIdleTime; d > 0 {
+		return now.Add(-d)
+	}
+	return time.Time{}
+}
+
+// trimEvery is how often idle backends are looked at.
+func (s *server) trimEvery() time.Duration {
+	return min(max(s.cluster.cfg.PoolMaxConnIdleTime/4, time.Second), time.Minute)
+}
+
+// trimIdle gives back what has been idle for too long. The timer runs only while there are idle backends.
+func (s *server) trimIdle() {
+	s.dropIdle(s.idleSince(time.Now()))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.idle) == 0 {
+		s.trim = nil
+		return
+	}
+	s.trim.Reset(s.trimEvery())
+}
+
+// abandon is called when the server was found unreachable. Reads that wait on it for their first row come free and run
+// elsewhere, connection attempts end, idle connections are closed. Rows that are being read stay.
+func (s *server) abandon() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.end()
+	s.life, s.end = context.WithCancel(s.cluster.life)
+	for b := range s.open {
+		b.kill()
+	}
+	idle := s.idle
+	s.idle = nil
+	s.mu.Unlock()
+	for _, b := range idle {
+		b.hangUp()
+		s.discard(b)
+	}
+}
+
+// close closes what is idle; what is checked out is closed when it comes back.
+func (s *server) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.end()
+	if s.trim != nil {
+		s.trim.Stop()
+	}
+	idle := s.idle
+	s.idle = nil
+	s.mu.Unlock()
+	for _, b := range idle {
+		s.discard(b)
+	}
+}
+
+// dialed carries the socket of a connection attempt out of pgx's dial function.
+type dialed struct{ conn net.Conn }
+
+type dialedKey struct{}
+
+// pgxServerConfig is the private copy of a server's configuration whose dial function knows the handle's life: pgx
+// dials by itself, too, to cancel a statement, and that must not outlive the handle.
+func (c *Cluster) pgxServerConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
+	cfg = cfg.Copy()
+	dial := cfg.DialFunc
+	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		d, _ := ctx.Value(dialedKey{}).(*dialed)
+		dctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(c.life, cancel)()
+		conn, err := dial(dctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil {
+			d.conn = conn
+			return conn, nil
+		}
+		stop := context.AfterFunc(c.life, func() { conn.Close() })
+		return &ownedConn{Conn: conn, stop: stop}, nil
+	}
+	return cfg
+}
+
+// ownedConn is a socket of pgx's own (a cancel request): it ends with the handle.
+type ownedConn struct {
+	net.Conn
+	stop func() bool
+}
+
+func (o *ownedConn) Close() error {
+	o.stop()
+	return o.Conn.Close()
+}

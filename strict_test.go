@@ -1,0 +1,133 @@
+package pgsplit_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgsplit/pgsplit/pgsplittest"
+)
+
+const strictSchema = `create table counter (id int primary key, v bigint not null default 0);
+ insert into counter select g, 0 from generate_series(1, 64) g;
+ create table big (id bigserial primary key, worker int, v bigint, pad text);
+ grant all on all tables in schema public to public; grant all on all sequences in schema public to public;`
+
+// freshness runs workers that each write an increasing value and read it back, on whichever pooled connections.
+type freshness struct {
+	reads, stale, onReplica atomic.Int64
+}
+
+// write makes v the value of row id, in one of the ways in which applications write.
+func (f *freshness) write(ctx context.Context, db *sql.DB, id int, v int64) error {
+	switch v % 4 {
+	case 0:
+		_, err := db.ExecContext(ctx, "update counter set v = $2 where id = $1", id, v)
+		return err
+	case 1:
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		if _, err := tx.ExecContext(ctx, "update counter set v = $2 where id = $1", id, v); err != nil {
+			return err
+		}
+		return tx.Commit()
+	case 2:
+		var got int64
+		return db.QueryRowContext(ctx, "update counter set v = $2 where id = $1 returning v", id, v).Scan(&got)
+	default:
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		for _, q := range []string{"begin", fmt.Sprintf("update counter set v = %d where id = %d", v, id), "commit"} {
+			if _, err := conn.ExecContext(ctx, q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (f *freshness) run(t *testing.T, db *sql.DB, workers int, reads int64, first int64) {
+	var wg sync.WaitGroup
+	for id := 1; id <= workers; id++ {
+		wg.Go(func() {
+			for v := first; f.reads.Load() < reads; v++ {
+				if !assert.NoError(t, f.write(t.Context(), db, id, v)) {
+					return
+				}
+				for range 60 {
+					var got int64
+					var replica bool
+					err := db.QueryRowContext(t.Context(), "select v, pg_is_in_recovery() from counter where id = $1", id).Scan(&got, &replica)
+					if !assert.NoError(t, err) {
+						return
+					}
+					f.reads.Add(1)
+					if got != v {
+						f.stale.Add(1)
+					}
+					if replica {
+						f.onReplica.Add(1)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestStrictReadsSeeEveryCompletedWrite(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 2, SetupSQL: strictSchema})
+	require.NoError(t, c.WaitForCatchUp())
+	value := int64(0)
+	for _, commit := range []string{"on", "off"} {
+		for _, state := range []string{"caught up", "delayed", "paused"} {
+			t.Run("synchronous_commit="+commit+"/"+state, func(t *testing.T) {
+				r := c.Replicas[0]
+				switch state {
+				case "delayed":
+					require.NoError(t, r.SetApplyDelay(50*time.Millisecond))
+					defer func() { require.NoError(t, r.SetApplyDelay(0)) }()
+				case "paused":
+					require.NoError(t, r.PauseReplay())
+					defer func() { require.NoError(t, r.ResumeReplay()) }()
+				}
+				db := open(t, c.DSN()+"&read_your_writes=strict&max_lag=0&synchronous_commit="+commit)
+				db.SetMaxIdleConns(64)
+				require.NoError(t, db.PingContext(t.Context()))
+				value += 1_000_000
+				var f freshness
+				f.run(t, db, 64, 17_000, value)
+				t.Logf("%d reads, %d stale, %.0f %% on replicas", f.reads.Load(), f.stale.Load(), 100*float64(f.onReplica.Load())/float64(f.reads.Load()))
+				require.Zero(t, f.stale.Load(), "stale reads")
+				if state == "caught up" && commit == "on" {
+					require.NotZero(t, f.onReplica.Load(), "nothing was served by a replica, so nothing was put to the test")
+				}
+			})
+		}
+	}
+}
+
+func TestWithoutReadYourWritesThereAreStaleReads(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: strictSchema})
+	require.NoError(t, c.WaitForCatchUp())
+	db := open(t, c.DSN()+"&max_lag=0")
+	replicasServe(t, db, 1)
+	require.NoError(t, c.Replicas[0].SetApplyDelay(50*time.Millisecond))
+	var f freshness
+	f.run(t, db, 8, 1000, 1)
+	t.Logf("%d reads, %d stale", f.reads.Load(), f.stale.Load())
+	require.NotZero(t, f.stale.Load(), "the test above could not fail")
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Formats nothing, installs only what is missing: checks formatting, vets and tests every module of this repository.
+# Arguments are passed on to "go test", for instance: ./test.sh -shuffle=on -count=1
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# The tests need PostgreSQL's server programs (initdb and postgres, 14 or newer).
+have_postgres() {
+  [ -n "${PGSPLITTEST_BIN:-}" ] || command -v initdb >/dev/null ||
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || compgen -G '/usr/pgsql-*/bin/initdb' >/dev/null ||
+    compgen -G '/opt/homebrew/opt/postgresql*/bin/initdb' >/dev/null || compgen -G '/usr/local/opt/postgresql*/bin/initdb' >/dev/null
+}
+if ! have_postgres; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get -qq update && apt-get -qq install -y postgresql; } >/dev/null
+  else
+    echo "PostgreSQL's server programs are missing: install the package 'postgresql' (brew: postgresql@17), or set PGSPLITTEST_BIN to their folder" >&2
+    exit 1
+  fi
+fi
+
+unformatted=$(gofmt -l .)
+if [ -n "$unformatted" ]; then
+  printf 'not formatted (gofmt -w):\n%s\n' "$unformatted" >&2
+  exit 1
+fi
+
+# "go test ./..." stops at nested modules, so each one is visited.
+find . -name go.mod -not -path './.*' | sort | while read -r mod; do
+  (cd "$(dirname "$mod")" && go vet ./... && go test -race -timeout 14m "$@" ./...)
+done

@@ -1,0 +1,63 @@
+package pgsplit
+
+import "context"
+
+// Trace is a set of hooks into the decisions of a handle. Any of them may be nil. They are called on the goroutine of
+// the statement concerned, possibly many at once, and must not use the handle themselves.
+type Trace struct {
+	// Route is called each time a statement is about to be sent to a server: once for most, again for every attempt
+	// that follows the failure of a replica.
+	Route func(ctx context.Context, info RouteInfo)
+
+	// Retry is called when a server's error does not reach the application because the statement runs again elsewhere.
+	Retry func(ctx context.Context, info RetryInfo)
+}
+
+// RouteInfo tells where a statement goes, and why.
+type RouteInfo struct {
+	Server  ServerInfo
+	Reason  Reason
+	SQL     string // as the application gave it; arguments are not part of it
+	Attempt int    // 1 for the first server that is tried
+}
+
+// RetryInfo tells which error of which server was healed by running the statement elsewhere.
+type RetryInfo struct {
+	Server ServerInfo
+	SQL    string
+	Err    error
+}
+
+// ServerInfo names one server of the cluster.
+type ServerInfo struct {
+	Name string // host:port as configured; "primary", "replica1", … for servers given as a driver.Connector
+	Role Role   // as last found out
+}
+
+func (c *Cluster) traceRoute(ctx context.Context, d *directives, s *server, reason Reason, sql string, attempt int) {
+	s.counts[reason].Add(1)
+	if d.trace == nil && c.cfg.Trace == nil {
+		return
+	}
+	info := RouteInfo{Server: c.serverInfo(s), Reason: reason, SQL: sql, Attempt: attempt}
+	if t := c.cfg.Trace; t != nil && t.Route != nil {
+		t.Route(ctx, info)
+	}
+	if t := d.trace; t != nil && t.Route != nil {
+		t.Route(ctx, info)
+	}
+}
+
+func (c *Cluster) traceRetry(ctx context.Context, d *directives, s *server, sql string, err error) {
+	s.healed.Add(1)
+	if d.trace == nil && c.cfg.Trace == nil {
+		return
+	}
+	info := RetryInfo{Server: c.serverInfo(s), SQL: sql, Err: err}
+	if t := c.cfg.Trace; t != nil && t.Retry != nil {
+		t.Retry(ctx, info)
+	}
+	if t := d.trace; t != nil && t.Retry != nil {
+		t.Retry(ctx, info)
+	}
+}

@@ -1,0 +1,227 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgsplit/pgsplit/internal/statement"
+)
+
+var _ driver.Tx = (*Tx)(nil)
+
+// Tx is a transaction on one backend connection. Read-only ones may run on a replica (read_only_tx=replica).
+type Tx struct {
+	conn    *Conn
+	inner   driver.Tx
+	backend *backend
+	ctx     context.Context // of BeginTx: pgx commits and rolls back with it, too
+	opts    driver.TxOptions
+
+	replica bool // on a replica
+	used    bool // on a replica, and a statement has run: it cannot move any more
+}
+
+// BeginTx begins a transaction: on the primary, or on a replica if it is read-only, the handle allows that
+// (read_only_tx=replica), and the isolation level is not SERIALIZABLE, which standbys do not know.
+func (c *Conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	c.settle()
+	d := directivesOf(ctx)
+	reason := ReasonTransaction
+	if c.mayReadOnReplica(d, opts) {
+		var tx driver.Tx
+		var err error
+		if tx, reason, err = c.beginReplica(ctx, d, opts); tx != nil || err != nil {
+			return tx, err
+		}
+	}
+	return c.beginPrimary(ctx, d, opts, reason)
+}
+
+func (c *Conn) mayReadOnReplica(d *directives, opts driver.TxOptions) bool {
+	return opts.ReadOnly && c.cluster.cfg.ReadOnlyTx == RoleReplica && len(c.cluster.servers) > 1 &&
+		sql.IsolationLevel(opts.Isolation) != sql.LevelSerializable &&
+		!d.primary && (d.replica || c.cluster.replicaReads.Load()) &&
+		!c.sticky && !c.lost && (c.primary == nil || c.primary.pin == 0)
+}
+
+func (c *Conn) beginReplica(ctx context.Context, d *directives, opts driver.TxOptions) (driver.Tx, Reason, error) {
+	var tried uint64
+	for attempt := 1; ; attempt++ {
+		b, reason, err := c.borrowReplica(ctx, d, "", &tried)
+		if b == nil {
+			return nil, reason, err
+		}
+		c.cluster.traceRoute(ctx, d, b.srv, ReasonReadOnlyTransaction, "", attempt)
+		b.await()
+		inner, err := b.begin(ctx, opts)
+		if !b.answered() {
+			err = errors.Join(errSilent, err)
+		}
+		if err == nil {
+			c.tx = &Tx{conn: c, inner: inner, backend: b, ctx: ctx, opts: opts, replica: true}
+			return c.tx, 0, nil
+		}
+		v, lost, pause := judge(ctx, b, err)
+		c.returnReader()
+		if lost {
+			c.cluster.suspect(b.srv, err, pause)
+		}
+		switch v {
+		case passOn:
+			return nil, 0, err
+		case askPrimary:
+			return nil, ReasonReplicaFailed, nil
+		}
+		tried |= 1 << b.srv.index
+	}
+}
+
+// beginPrimary begins on the primary. BEGIN has no effect beyond its connection, so on an idle connection that turns
+// out to have died it is repeated on another.
+func (c *Conn) beginPrimary(ctx context.Context, d *directives, opts driver.TxOptions, reason Reason) (driver.Tx, error) {
+	for attempt := 1; ; attempt++ {
+		b, err := c.usePrimary(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.cluster.traceRoute(ctx, d, b.srv, reason, "", attempt)
+		inner, err := b.begin(ctx, opts)
+		if err == nil {
+			c.sticky = true
+			c.tx = &Tx{conn: c, inner: inner, backend: b, ctx: ctx, opts: opts}
+			return c.tx, nil
+		}
+		if b.closed() && !c.sticky && b.pin == 0 && attempt < 3 && ctx.Err() == nil {
+			c.dropPrimary()
+			continue
+		}
+		return nil, c.fail(b, err)
+	}
+}
+
+// Commit commits. It is never repeated: when its answer is lost, nobody knows whether it took effect.
+func (t *Tx) Commit() error {
+	err := t.inner.Commit()
+	t.end()
+	if t.replica {
+		return err
+	}
+	if b := t.backend; b.dirty {
+		var pgErr *pgconn.PgError
+		rolledBack := errors.Is(err, pgx.ErrTxCommitRollback) || errors.As(err, &pgErr) && !fatal(pgErr)
+		t.conn.wrote(b, !rolledBack)
+	}
+	return t.conn.fail(t.backend, err)
+}
+
+// Rollback rolls back. Nothing is kept, whatever it returns: a connection that cannot say ROLLBACK is closed.
+func (t *Tx) Rollback() error {
+	err := t.inner.Rollback()
+	t.end()
+	if t.replica {
+		return err
+	}
+	t.backend.dirty = false
+	return t.conn.fail(t.backend, err)
+}
+
+func (t *Tx) end() {
+	t.backend.inTx = false
+	if t.conn.tx == t {
+		t.conn.tx = nil
+	}
+}
+
+// moves says whether a statement of a transaction on a replica has to run on the primary instead. As long as nothing
+// has run, the whole transaction can; later a statement that would be wrong here, though a standby would run it, is
+// refused: a lock there excludes nobody, and a session's state would be on the wrong server.
+func (t *Tx) moves() (bool, error) {
+	st := &t.conn.st
+	if st.Read() || st.Flags&statement.LocalSetting != 0 && st.Pin == 0 && st.Flags&(statement.Writes|statement.Locks|statement.UnknownFunction) == 0 {
+		return false, nil
+	}
+	if !t.used {
+		return true, nil
+	}
+	if st.Flags&statement.Locks != 0 || st.Pin != 0 {
+		return false, fmt.Errorf("pgsplit: a statement that %s cannot run in a read-only transaction on a replica:"+
+			" run it first in the transaction, or begin the transaction under WithPrimary", reasonOf(st))
+	}
+	return false, nil
+}
+
+// toPrimary begins the transaction anew on the primary. Nothing has run in it so far.
+func (t *Tx) toPrimary() error {
+	c := t.conn
+	if !t.backend.closed() {
+		t.inner.Rollback()
+	}
+	t.backend.inTx = false
+	c.tx = nil
+	c.returnReader()
+	tx, err := c.beginPrimary(t.ctx, directivesOf(t.ctx), t.opts, ReasonReplicaFailed)
+	if err != nil {
+		return err
+	}
+	*t = *tx.(*Tx)
+	c.tx = t
+	return nil
+}
+
+func execIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
+	return inReplicaTx(ctx, t, query,
+		func(b *backend) (driver.Result, error) { return b.exec(ctx, query, args, prepared) },
+		func() (driver.Result, error) { return t.conn.exec(ctx, query, args, prepared) })
+}
+
+func queryIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+	return inReplicaTx(ctx, t, query,
+		func(b *backend) (driver.Rows, error) { return b.query(ctx, query, args, prepared) },
+		func() (driver.Rows, error) { return t.conn.query(ctx, query, args, prepared) })
+}
+
+// inReplicaTx runs a statement of a transaction on a replica. While it is the first one, an unfit statement or a failing
+// replica moves the transaction to the primary.
+func inReplicaTx[T any](ctx context.Context, t *Tx, query string, here func(*backend) (T, error), there func() (T, error)) (T, error) {
+	var none T
+	c, d := t.conn, directivesOf(ctx)
+	move, err := t.moves()
+	if err != nil {
+		return none, err
+	}
+	if move {
+		if err := t.toPrimary(); err != nil {
+			return none, err
+		}
+		return there()
+	}
+	b := t.backend
+	c.cluster.traceRoute(ctx, d, b.srv, ReasonReadOnlyTransaction, query, 1)
+	b.await()
+	res, err := here(b)
+	if !b.answered() {
+		err = errors.Join(errSilent, err)
+	}
+	if err == nil {
+		t.used = true
+		return res, nil
+	}
+	v, lost, pause := judge(ctx, b, err)
+	if lost {
+		c.cluster.suspect(b.srv, err, pause)
+	}
+	if v == passOn || t.used {
+		return none, err
+	}
+	c.cluster.traceRetry(ctx, d, b.srv, query, err)
+	if err := t.toPrimary(); err != nil {
+		return none, err
+	}
+	return there()
+}
