@@ -31,6 +31,7 @@ type backend struct {
 
 	pin   statement.Pin // session state that it carries
 	dirty bool          // something on it may have written and is not known to be rolled back
+	plans uint64        // the schema change of this handle that its cached plans are as new as
 	inTx  bool          // for connections whose transaction status cannot be asked
 }
 
@@ -126,6 +127,18 @@ func (b *backend) hangUp() {
 	}
 }
 
+// refresh drops the plans that pgx keeps on the connection if this handle has changed the schema since: a statement that is
+// prepared anew after that must not meet an old plan, least of all in a transaction, which the error would end.
+func (b *backend) refresh(ctx context.Context) {
+	n := b.srv.cluster.schema.Load()
+	if b.plans == n || b.pg == nil || b.closed() || b.txStatus() == 'E' || b.pg.PgConn().IsBusy() {
+		return
+	}
+	if b.pg.DeallocateAll(ctx) == nil {
+		b.plans = n
+	}
+}
+
 // typed prepends what makes a statement of database/sql's Prepare encode its arguments by the types that the server
 // describes, as pgx's explicitly prepared statements do in every exec mode.
 func (b *backend) typed(args []driver.NamedValue) []driver.NamedValue {
@@ -136,6 +149,22 @@ func (b *backend) typed(args []driver.NamedValue) []driver.NamedValue {
 }
 
 func (b *backend) exec(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
+	res, err := b.execOnce(ctx, query, args, prepared)
+	if err != nil && stalePlan(err) && b.txStatus() == 'I' {
+		return b.execOnce(ctx, query, args, prepared)
+	}
+	return res, err
+}
+
+func (b *backend) query(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+	rows, err := b.queryOnce(ctx, query, args, prepared)
+	if err != nil && stalePlan(err) && b.txStatus() == 'I' {
+		return b.queryOnce(ctx, query, args, prepared)
+	}
+	return rows, err
+}
+
+func (b *backend) execOnce(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
 	if ex, ok := b.dc.(driver.ExecerContext); ok && (!prepared || b.pg != nil) {
 		if prepared {
 			args = b.typed(args)
@@ -153,7 +182,7 @@ func (b *backend) exec(ctx context.Context, query string, args []driver.NamedVal
 	return nil, errors.New("pgsplit: the connector's statements lack ExecContext")
 }
 
-func (b *backend) query(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+func (b *backend) queryOnce(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
 	if q, ok := b.dc.(driver.QueryerContext); ok && (!prepared || b.pg != nil) {
 		if prepared {
 			args = b.typed(args)
@@ -239,7 +268,7 @@ func (b *backend) reset(ctx context.Context, now time.Time) error {
 	}
 	if now.Sub(b.used) > time.Second {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, b.srv.cluster.cfg.MonitorTimeout)
+		ctx, cancel = context.WithTimeout(ctx, b.srv.pingTimeout())
 		defer cancel()
 	}
 	b.used = now

@@ -31,6 +31,7 @@ func (c *Conn) usePrimary(ctx context.Context) (*backend, error) {
 			c.lost = true
 			return nil, driver.ErrBadConn
 		}
+		b.refresh(ctx)
 		return b, nil
 	}
 	return c.borrowPrimary(ctx)
@@ -84,6 +85,13 @@ func (c *Conn) mayWrite() bool {
 // finish draws the conclusions of a statement on the primary whose answer is complete. A mark is left once the
 // transaction around it has ended, unless it is certain that nothing was kept.
 func (c *Conn) finish(b *backend, err error) {
+	if err == nil && c.st.Flags&statement.DDL != 0 && c.st.Pin&statement.PinTempTable == 0 {
+		c.cluster.schema.Add(1)
+		c.changed = c.changed || b.txStatus() != 'I'
+	} else if c.changed && b.txStatus() == 'I' {
+		c.changed = false
+		c.cluster.schema.Add(1) // now the others see it, too
+	}
 	if err == nil && c.st.Unpin != 0 && b.txStatus() == 'I' { // in a transaction the undo could be rolled back
 		b.shed(c.st.Unpin)
 	}
@@ -199,7 +207,7 @@ func (c *Conn) returnReader() {
 func (c *Conn) endCheckout() {
 	c.settle()
 	c.returnReader()
-	c.tx, c.sticky, c.lost = nil, false, false
+	c.tx, c.sticky, c.lost, c.changed = nil, false, false, false
 	b := c.primary
 	if b == nil {
 		return

@@ -23,6 +23,7 @@ type Cluster struct {
 	snap         atomic.Pointer[snapshot]
 	writes       writes
 	refusals     refusals
+	schema       atomic.Uint64 // how many schema changes have passed through this handle
 	replicaReads atomic.Bool
 	balancer     balancer
 
@@ -32,6 +33,7 @@ type Cluster struct {
 	life     context.Context // ends with Close
 	quit     context.CancelFunc
 	started  sync.Once
+	patient  atomic.Bool // the servers have had their time to answer for the first time
 	reached  atomic.Bool // a handle with a single server has once had a connection
 	cleanups sync.WaitGroup
 
@@ -102,6 +104,10 @@ func (c *Cluster) begin() {
 	})
 }
 
+// replicasTimeout is how long the first use of a handle waits for the replicas when the primary is known already, lest the
+// first reads of every process go to the primary.
+const replicasTimeout = 100 * time.Millisecond
+
 // ready waits until the cluster's state is known well enough for a statement: a primary was found, or every server has
 // answered or failed. When none can be reached it returns the error that plain pgx gives.
 func (c *Cluster) ready(ctx context.Context) error {
@@ -109,9 +115,16 @@ func (c *Cluster) ready(ctx context.Context) error {
 	if len(c.servers) == 1 {
 		return c.readyAlone(ctx)
 	}
+	var patience <-chan time.Time
 	for {
 		snap := c.snap.Load()
-		if snap.settled {
+		if snap.settled && !snap.known && patience == nil {
+			t := time.NewTimer(replicasTimeout)
+			defer t.Stop()
+			patience = t.C
+		}
+		if snap.settled && (snap.known || c.patient.Load()) {
+			c.patient.Store(true)
 			if snap.primary != nil || snap.seenPrimary || len(snap.replicas) > 0 {
 				return nil
 			}
@@ -122,6 +135,8 @@ func (c *Cluster) ready(ctx context.Context) error {
 		}
 		select {
 		case <-snap.changed:
+		case <-patience:
+			c.patient.Store(true)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.life.Done():

@@ -38,10 +38,11 @@ type Conn struct {
 	reader  *backend // the replica's connection of this checkout
 	tx      *Tx      // open transaction of BeginTx
 
-	sticky bool // this checkout has used the primary: it stays there
-	lost   bool // the primary's connection of this checkout died: the checkout is over
-	raw    bool // Conn() was handed out, and what became of it is not known yet
-	rows   bool // rows of a write are open whose end cannot be seen
+	sticky  bool // this checkout has used the primary: it stays there
+	changed bool // the open transaction has changed the schema
+	lost    bool // the primary's connection of this checkout died: the checkout is over
+	raw     bool // Conn() was handed out, and what became of it is not known yet
+	rows    bool // rows of a write are open whose end cannot be seen
 
 	st         statement.Analysis
 	refusal    string // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
@@ -84,7 +85,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.Name
 func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
 	c.settle()
 	d := directivesOf(ctx)
-	c.st.Analyze(query)
+	c.analyze(query)
 	if t := c.tx; t != nil && t.replica {
 		return execIn(ctx, t, query, args, prepared)
 	}
@@ -117,7 +118,7 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
 	c.settle()
 	d := directivesOf(ctx)
-	c.st.Analyze(query)
+	c.analyze(query)
 	if t := c.tx; t != nil && t.replica {
 		return queryIn(ctx, t, query, args, prepared)
 	}
@@ -193,7 +194,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 	}
 }
 
-var errSilent = errors.New("pgsplit: the replica stopped answering")
+var errSilent = errors.New("pgsplit: the server stopped answering")
 
 // borrowReplica returns a connection to a replica that is fit for the read at hand. Without one it returns the reason;
 // an error only where the caller's context has ended, or when_stale forbids the primary.
@@ -231,6 +232,8 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 				continue
 			}
 			c.reader = b
+		} else {
+			b.refresh(ctx)
 		}
 		if c.cluster.stillFit(b, snap, need) {
 			return b, ReasonReplica, nil

@@ -50,8 +50,9 @@ import (
 // in a URL, commas before the first "/" or "?" separate its hosts; after that a comma ends the item, so write one that belongs to
 // the URL as %2C. Inside quotes, \' is a quote and \\ a backslash.
 //
-// Where the main DSN is a URL, the value of replicas is percent-encoded like any other (url.QueryEscape does it): "=" and
-// "&" must be, and so must "%", which turns a %2C of an inner URL into %252C. In PGSPLIT_REPLICAS the value stands as it is.
+// Where the main DSN is a URL, the value of replicas is percent-encoded like any other: what url.QueryEscape gives, but with
+// %20 for a space. "=", "&" and "%" must be, which turns a %2C of an inner URL into %252C. In PGSPLIT_REPLICAS the value
+// stands as it is.
 //
 // A server (same host, port, user, database) that the host list names twice, or that the host list and replicas both name, is
 // one server: replicas pointing at the primary is a cluster of one. The same server twice in replicas is an error.
@@ -251,7 +252,6 @@ func (p *dsnParser) parseReplica(where string, item replicaItem, main map[string
 		return nil, nil
 	}
 	values := fillReplica(withService(service, text.values), main, p.config.Original.Host, strconv.Itoa(int(p.config.Original.Port)))
-	values["target_session_attrs"] = "any"
 	all, err := parseForPgx(values)
 	if err != nil {
 		return nil, p.hide(err)

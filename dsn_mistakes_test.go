@@ -58,12 +58,19 @@ func TestAMistakeIsReportedWithKeyValueAndRemedy(t *testing.T) {
 		{"postgres://h%00/", `pgsplit: the host list in the URL contains %00`},
 		{"postgres://h/?wait", `pgsplit: parameter 1 of the URL has no "="`},
 		{"postgres://u:12/34@h/db", `pgsplit: the URL has an "@" after its first "/"; write %2F for a / in a user name or password, and %40 for an @ elsewhere`},
+		{"wait=a@b", `pgsplit: wait: it is no duration; write one with a unit, such as "500ms", "10s" or "1m30s"`},
+		{"host=h connect_timeout=a@b", `pgsplit: a setting is wrong; which is not told, since that might tell a part of a password ` +
+			`(in a URL, write %2F and %40 for a / and an @ in a password)`},
+		{"postgres://u:a@b@h/?wait=7", `pgsplit: 2 mistakes: (1) wait: it has no unit; append "s" for seconds or "ms" for milliseconds; ` +
+			`(2) a host contains "@"; in a URL, write %40 for one in a user name or password`},
+		{"host=h wait=7 replicas=postgres://r1/?options=a@b", `pgsplit: wait: it has no unit; append "s" for seconds or "ms" for milliseconds`},
+		{"postgres://h/?wait=7&replicas=postgres://u:x@r/", `pgsplit: wait "7": it has no unit; append "s" for seconds or "ms" for milliseconds`},
 		{"postgres://h/?user=app@host&sslmode=x", `pgsplit: failed to configure TLS (sslmode is invalid)`},
 		{"postgres://h/?options=a@b&sslmode=x", `pgsplit: a setting is wrong; which is not told, since that might tell a part of a password ` +
 			`(in a URL, write %2F and %40 for a / and an @ in a password)`},
 		{"postgres://h/?a=b&options=a=b", `pgsplit: parameter 2 of the URL has a second "="; write %3D for one in a value`},
-		{"postgres://h/?replicas=postgres://r?sslmode=disable", `pgsplit: the value of replicas contains "="; in a URL it must be ` +
-			`percent-encoded (url.QueryEscape), once more than it is itself`},
+		{"postgres://h/?replicas=postgres://r?sslmode=disable", `pgsplit: the value of replicas contains "="; inside a URL it must be ` +
+			`percent-encoded as a whole, as url.QueryEscape does`},
 		{"postgres://h/?a=%", `pgsplit: the value of parameter 1 of the URL has a "%" without two hexadecimal digits; write %25 for the character itself`},
 		{"postgres://h/?%=a", `pgsplit: the name of parameter 1 of the URL has a "%" without two hexadecimal digits; write %25 for the character itself`},
 
@@ -299,4 +306,7 @@ func TestPasswordsOfEnvironmentAndServiceFileAreNotTold(t *testing.T) {
 	_, err = ParseConfig("host=h service=s wait=" + secret + " connect_timeout=" + secret)
 	require.Error(t, err)
 	assertNotTold(t, err, secret, "service")
+	_, err = ParseConfig("host=h replicas=postgres://r/?service=s&connect_timeout=" + secret)
+	require.Error(t, err)
+	assertNotTold(t, err, secret, "service of a replica")
 }

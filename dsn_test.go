@@ -113,25 +113,25 @@ func TestEveryKeyWorksInEveryPositionAndReachesNoServer(t *testing.T) {
 				for _, other := range settings {
 					assert.Equal(t, other.get(want), other.get(c), other.key)
 				}
-				assertNoOwnKeySent(t, c, 2)
+				assertNoOwnKeySent(t, c, 2, s.key)
 			})
 		}
 		t.Run(position+"/replicas", func(t *testing.T) {
 			cleanEnv(t)
 			c := mustParse(t, dsn(t, "replicas", "r1,r2:5433"))
 			assert.Len(t, c.Servers, 4)
-			assertNoOwnKeySent(t, c, 4)
+			assertNoOwnKeySent(t, c, 4, "replicas")
 		})
 		for _, key := range ignoredKeys {
 			t.Run(position+"/"+key, func(t *testing.T) {
 				cleanEnv(t)
-				assertNoOwnKeySent(t, mustParse(t, dsn(t, key, "random")), 2)
+				assertNoOwnKeySent(t, mustParse(t, dsn(t, key, "random")), 2, key)
 			})
 		}
 	}
 }
 
-func assertNoOwnKeySent(t *testing.T, c *Config, servers int) {
+func assertNoOwnKeySent(t *testing.T, c *Config, servers int, key string) {
 	t.Helper()
 	require.Len(t, c.Servers, servers)
 	for _, server := range append(slices.Clone(c.Servers), c.Original) {
@@ -140,6 +140,7 @@ func assertNoOwnKeySent(t *testing.T, c *Config, servers int) {
 		require.NoError(t, err)
 		assert.Equal(t, server.Host, again.Host)
 		assert.Equal(t, server.Password, again.Password)
+		assert.NotContains(t, server.ConnString(), key+"=")
 	}
 }
 
@@ -264,6 +265,7 @@ func TestReplicas(t *testing.T) {
 		{"URLs in a row", "postgres://a@r1,postgresql://b@r2:7000/x, postgres://c@r3", []string{"a@r1:6000/db", "b@r2:7000/x", "c@r3:6000/db"}},
 		{"a comma in a URL's database", "postgres://r1/a%2Cb", []string{"app@r1:6000/a,b"}},
 		{"a comma in a URL's password", "postgres://u:a,b@r1/,r2", []string{"u@r1:6000/db", "app@r2:6000/db"}},
+		{"URLs without a path", "postgres://a@r1, postgres://b@r2,r3", []string{"a@r1:6000/db", "b@r2:6000/db", "b@r3:6000/db"}},
 		{"keyword/value", "'host=r1 user=ro',r2", []string{"ro@r1:6000/db", "app@r2:6000/db"}},
 		{"keyword/value, several hosts", "'host=r1,r2 port=7000,7001'", []string{"app@r1:7000/db", "app@r2:7001/db"}},
 		{"keyword/value with quotes inside", `'host=r1 dbname=\'a b\' user=x\\\'y'`, []string{"x'y@r1:6000/a b"}},
@@ -389,6 +391,10 @@ user=ro
 max_lag=1s
 pool_max_conns=3
 service=main
+
+[nested]
+host=n
+service=main
 `)
 	t.Setenv("PGSERVICEFILE", file)
 	for _, dsn := range []string{"service=main", "postgres://?service=main"} {
@@ -405,6 +411,11 @@ service=main
 	t.Setenv("PGSERVICE", "main")
 	c := mustParse(t, "user=other replicas='postgres://r1/?service=reader'")
 	assert.Equal(t, []string{"other@p:6000/db", "ro@r1:6000/db"}, servers(c))
+
+	t.Setenv("PGSERVICE", "nested")
+	c = mustParse(t, "")
+	assert.Equal(t, []string{"tester@n:5432/"}, servers(c), "a service of a service is not read, as with pgx alone")
+	assert.Empty(t, c.Servers[0].RuntimeParams)
 
 	t.Setenv("PGSERVICEFILE", "")
 	t.Setenv("PGSERVICE", "")
@@ -444,6 +455,8 @@ func TestTargetSessionAttrs(t *testing.T) {
 			for _, s := range c.Servers {
 				assert.Nil(t, s.ValidateConnect)
 			}
+			_, err = ParseConfig("host=h1 replicas=postgres://r1/?target_session_attrs=rw")
+			assert.Error(t, err)
 			t.Setenv("PGTARGETSESSIONATTRS", value)
 			_, err = ParseConfig("host=h1,h2")
 			assert.ErrorContains(t, err, "PGTARGETSESSIONATTRS")
@@ -460,4 +473,12 @@ func TestLoadBalanceHostsIsLibpqs(t *testing.T) {
 	t.Setenv("PGLOADBALANCEHOSTS", "yes")
 	_, err = ParseConfig("host=h1")
 	assert.ErrorContains(t, err, `PGLOADBALANCEHOSTS "yes"`)
+}
+
+func TestReadmeListsEveryKey(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, key := range ownKeys() {
+		assert.Contains(t, string(readme), "`"+key+"`")
+	}
 }

@@ -144,7 +144,7 @@ func (t *dsnText) parseURLQuery(query string, userGiven bool) error {
 		case !found:
 			return fmt.Errorf(`parameter %d of the URL has no "="`, number)
 		case strings.Contains(rawValue, "=") && key == replicasKey:
-			return errors.New(`the value of replicas contains "="; in a URL it must be percent-encoded (url.QueryEscape), once more than it is itself`)
+			return errors.New(`the value of replicas contains "="; inside a URL it must be percent-encoded as a whole, as url.QueryEscape does`)
 		case strings.Contains(rawValue, "="):
 			return fmt.Errorf(`parameter %d of the URL has a second "="; write %%3D for one in a value`, number)
 		case err != nil:

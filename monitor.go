@@ -38,7 +38,7 @@ type monitor struct {
 	stale atomic.Bool // the connection leads to another instance than new ones do
 
 	short int // looks in a row that were asked for ahead of their time and brought nothing new
-	down  bool
+	fails int // looks in a row that failed
 }
 
 func newMonitor(s *server) *monitor { return &monitor{srv: s, wake: make(chan struct{}, 1)} }
@@ -83,7 +83,7 @@ func (m *monitor) run() {
 // rest keeps the pace; it reports false when the handle closes meanwhile.
 func (m *monitor) rest() bool {
 	pace := min(samplePace<<min(m.short/8, 5), samplePaceSlow)
-	if m.down {
+	if m.fails > 0 {
 		pace = retryPace
 	}
 	wait := pace - time.Since(m.last)
@@ -110,6 +110,9 @@ func (m *monitor) pause() time.Duration {
 	if lag := c.cfg.MaxLag; lag > 0 {
 		d = min(d, max(lag/4, samplePace))
 	}
+	if m.fails > 0 {
+		d = min(d, retryPace<<min(m.fails, 8)) // it may have been a hiccup: the first tries come sooner
+	}
 	return d - d/20 + rand.N(d/10+1)
 }
 
@@ -128,13 +131,13 @@ func (m *monitor) look() bool {
 	if err != nil {
 		m.hangUp()
 		c.observe(s, nil, err)
-		if !m.down {
+		// What waits for the primary goes on waiting, as with plain pgx, for as long as there is no other one.
+		if m.fails++; m.fails == 1 && c.snap.Load().primary != s {
 			s.abandon()
 		}
-		m.down = true
 		return true
 	}
-	m.down = false
+	m.fails = 0
 	before := c.snap.Load()
 	c.observe(s, smp, nil)
 	m.followUp(before, c.snap.Load())

@@ -89,7 +89,7 @@ func lasting(err error) string {
 	case "25006", "55000", "XX000":
 		return pgErr.Code
 	case "0A000":
-		if pgErr.Routine != "RevalidateCachedQuery" {
+		if !stalePlan(err) {
 			return pgErr.Code
 		}
 	}

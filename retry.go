@@ -75,6 +75,13 @@ func unreachableServer(err error) bool {
 // connection: it was never sent. pgx's driver connection says so with ErrBadConn.
 func notExecuted(err error) bool { return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) }
 
+// stalePlan says whether a server has refused a statement because a schema change has overtaken the plan that pgx keeps
+// for it. Nothing was executed, and pgx has dropped the plan: outside a transaction the same statement just runs again.
+func stalePlan(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "0A000" && pgErr.Routine == "RevalidateCachedQuery"
+}
+
 // readOnlyServer says whether a server has refused a statement because it may only read.
 func readOnlyServer(err error) bool {
 	var pgErr *pgconn.PgError

@@ -43,7 +43,7 @@ func reasonOf(st *statement.Analysis) Reason {
 		return ReasonWrites
 	case f&statement.Locks != 0:
 		return ReasonLocks
-	case f&(statement.SessionState|statement.TxControl) != 0 || st.Pin != 0:
+	case f&(statement.SessionState|statement.TxControl) != 0:
 		return ReasonSessionState
 	case f&statement.ServerLocal != 0:
 		return ReasonServerLocal
@@ -113,4 +113,9 @@ func (c *Cluster) await(ctx context.Context, snap *snapshot, deadline time.Time)
 	case <-c.life.Done():
 		return false
 	}
+}
+
+// analyze reads the text at hand.
+func (c *Conn) analyze(sql string) {
+	c.st.Analyze(sql)
 }

@@ -32,9 +32,11 @@ type sample struct {
 // sampleSQL is one statement, so that role and positions belong together. The role is evaluated once (OFFSET 0 keeps
 // the sub-select from being folded): a promotion in the middle must not pair one role with the other's position.
 //
+// The comment lets an operator tell it from the application's statements in logs and pg_stat_statements.
+//
 // A standby's timeline is what its WAL receiver streams where the role may see that (pg_monitor), else that of the last
 // restartpoint, which may be late. pg_control_checkpoint lags on a primary, too, hence the name of the current segment.
-const sampleSQL = `select r,
+const sampleSQL = `/* pgsplit sample */ select r,
  case when r then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end,
  case when not r then pg_current_wal_flush_lsn() end,
  case when r then coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))::text
@@ -44,7 +46,7 @@ const sampleSQL = `select r,
 from (select pg_is_in_recovery() as r offset 0) s`
 
 // roleSQL is what is left on servers that know no positions (Aurora, look-alikes).
-const roleSQL = `select pg_is_in_recovery(), null, null, null, null, current_setting('default_transaction_read_only')`
+const roleSQL = `/* pgsplit sample */ select pg_is_in_recovery(), null, null, null, null, current_setting('default_transaction_read_only')`
 
 // identity is what does not change while a connection lives.
 type identity struct {
@@ -53,7 +55,7 @@ type identity struct {
 	geometry walGeometry
 }
 
-const identitySQL = `select (select system_identifier from pg_control_system())::text,
+const identitySQL = `/* pgsplit identity */ select (select system_identifier from pg_control_system())::text,
  concat_ws(' ', pg_postmaster_start_time(), inet_server_addr(), inet_server_port(), current_setting('port')),
  current_setting('wal_block_size'), pg_size_bytes(current_setting('wal_segment_size'))::text`
 

@@ -68,13 +68,25 @@ func (s *server) acquire(ctx context.Context) (*backend, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			if time.Since(now) >= s.pingTimeout() {
+				return nil, errSilent
+			}
 			// What killed one idle connection has likely killed those that were idle for longer: no ping for each.
 			s.dropIdle(now.Add(-time.Second))
 			continue
 		}
+		b.refresh(ctx)
 		s.inflight.Add(1)
 		return b, nil
 	}
+}
+
+// pingTimeout bounds the check of an idle connection. A read has somewhere else to go soon; a primary is given time.
+func (s *server) pingTimeout() time.Duration {
+	if s.cluster.snap.Load().primary == s {
+		return 5 * time.Second
+	}
+	return s.cluster.cfg.MonitorTimeout
 }
 
 func (s *server) pop() *backend {
@@ -109,7 +121,7 @@ func (s *server) connect(ctx context.Context) (*backend, error) {
 		return nil, err
 	}
 	now := time.Now()
-	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: dial.conn, opened: now, used: now}
+	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: dial.conn, opened: now, used: now, plans: s.cluster.schema.Load()}
 	if b.pg != nil {
 		b.addr = b.pg.PgConn().Conn().RemoteAddr().String()
 	}

@@ -13,7 +13,8 @@ type snapshot struct {
 	primary  *server   // nil: none known
 	replicas []*member // those that may serve reads as far as role, health and timeline go
 
-	settled     bool // a primary was found, or every server has answered or failed once
+	known       bool // every server has answered or failed once
+	settled     bool // so it has, or a primary was found
 	seenPrimary bool // a primary was known at some time
 	conflict    error
 
@@ -163,6 +164,9 @@ func (c *Cluster) change(edit func(*snapshot)) {
 	c.snap.Store(next)
 	close(old.changed)
 	c.mu.Unlock()
+	if p := old.primary; p != nil && next.primary != nil && next.primary != p && next.members[p.index].role != RoleReplica {
+		p.abandon() // a primary that went silent and has a successor: whoever is connecting to it comes free
+	}
 }
 
 // electPrimary decides who the primary is. The higher timeline wins, and the highest ever seen is remembered: an old
@@ -171,10 +175,10 @@ func (c *Cluster) electPrimary(old, next *snapshot) {
 	w := &c.world
 	var best *member
 	var rival *member
-	settled := true
+	next.known = true
 	for i := range next.members {
 		m := &next.members[i]
-		settled = settled && m.known
+		next.known = next.known && m.known
 		if m.role != RolePrimary || m.sample == nil && !m.static || !m.healthy {
 			continue
 		}
@@ -212,7 +216,7 @@ func (c *Cluster) electPrimary(old, next *snapshot) {
 		next.primary, next.seenPrimary = best.srv, true
 		c.crown(old, next, best)
 	}
-	next.settled = next.primary != nil || settled
+	next.settled = next.primary != nil || next.known
 	if p := next.primary; p != nil && !next.members[p.index].healthy {
 		if smp := next.members[p.index].sample; smp != nil {
 			next.primaryDown = smp.asked

@@ -25,7 +25,7 @@ type Stmt struct {
 func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	c.settle()
 	d := directivesOf(ctx)
-	c.st.Analyze(query)
+	c.analyze(query)
 	n, err := c.describe(ctx, d, query)
 	if err != nil {
 		return nil, err

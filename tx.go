@@ -112,6 +112,10 @@ func (t *Tx) Commit() error {
 	if t.replica {
 		return err
 	}
+	if t.conn.changed {
+		t.conn.changed = false
+		t.conn.cluster.schema.Add(1) // now the others see it, too
+	}
 	if b := t.backend; b.dirty {
 		var pgErr *pgconn.PgError
 		rolledBack := errors.Is(err, pgx.ErrTxCommitRollback) || errors.As(err, &pgErr) && !fatal(pgErr)
@@ -127,7 +131,7 @@ func (t *Tx) Rollback() error {
 	if t.replica {
 		return err
 	}
-	t.backend.dirty = false
+	t.backend.dirty, t.conn.changed = false, false
 	return t.conn.fail(t.backend, err)
 }
 

@@ -1,0 +1,173 @@
+package pgsplit_test
+
+import (
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgsplit/pgsplit"
+	"github.com/pgsplit/pgsplit/pgsplittest"
+)
+
+// pidOf is the process of the primary's backend of a connection.
+func pidOf(t testing.TB, q querier) string {
+	t.Helper()
+	return firstValue(t, pgsplit.WithPrimary(t.Context()), q, "select pg_backend_pid()")
+}
+
+// terminate ends a backend of a server and waits until it is gone.
+func terminate(t testing.TB, s *pgsplittest.Server, pid string) {
+	t.Helper()
+	require.Equal(t, "t", ask(t, s, "select pg_terminate_backend(%s, 10000)", pid))
+}
+
+// What a session was given must not vanish without a word: once its backend has died every statement fails until the
+// connection is given back.
+func TestSessionStateLostWithItsBackendIsAnError(t *testing.T) {
+	c := calm(t)
+	db := handle(t, c)
+	for _, state := range []struct{ make, use string }{
+		{"set app.lost = 'x'", "select current_setting('app.lost', true)"},
+		{"select set_config('app.lost', 'x', false)", "select current_setting('app.lost', true)"},
+		{"create temporary table entry (v int)", "select count(*) from entry"},
+		{"select pg_advisory_lock(99)", "select count(*) from item"},
+		{"listen lost", "select 1"},
+		{"set role reader", "select current_user"},
+		{"begin", "select 1"},
+		{"insert into entry (v) values (1)", "select 1"},
+		{"declare c cursor with hold for select 1", "fetch c"},
+	} {
+		t.Run(state.make, func(t *testing.T) {
+			if state.make == "set role reader" {
+				require.NoError(t, c.Primary.Exec("grant reader to app"))
+			}
+			conn := connOf(t, db)
+			execAll(t, conn, state.make)
+			terminate(t, c.Primary, pidOf(t, conn))
+			for range 3 {
+				_, err := conn.ExecContext(t.Context(), "insert into entry (test) values ('lost')")
+				require.Error(t, err)
+				rows, err := conn.QueryContext(t.Context(), state.use)
+				if err == nil {
+					rows.Close()
+				}
+				require.Error(t, err, "as if nothing had happened")
+				_, err = conn.PrepareContext(t.Context(), state.use)
+				require.Error(t, err)
+				_, err = conn.BeginTx(t.Context(), nil)
+				require.Error(t, err)
+				_, err = conn.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+				require.Error(t, err)
+			}
+			conn.Close()
+			require.True(t, isReplica(t, db), "the handle goes on")
+			execAll(t, db, "insert into entry (test) values ('found')")
+		})
+	}
+	require.Equal(t, "0", ask(t, c.Primary, "select count(*) from entry where test = 'lost'"))
+}
+
+func TestSessionStateLostBetweenTwoReadsIsAnError(t *testing.T) {
+	c := calm(t)
+	conn := connOf(t, handle(t, c))
+	execAll(t, conn, "set app.lost = 'x'")
+	require.Equal(t, "x", firstValue(t, t.Context(), conn, "select current_setting('app.lost', true)"))
+	terminate(t, c.Primary, pidOf(t, conn))
+	for range 5 {
+		var got sql.NullString
+		err := conn.QueryRowContext(pgsplit.WithReplica(t.Context()), "select current_setting('app.lost', true)").Scan(&got)
+		require.Error(t, err, "the setting is %v", got)
+	}
+}
+
+// A prototype went on with the rest of a dead transaction on a fresh connection, where each statement committed by itself.
+func TestATransactionWhoseBackendDiedCommitsNothing(t *testing.T) {
+	c := calm(t)
+	db := handle(t, c)
+	insert := func(test string, v int) string {
+		return fmt.Sprintf("insert into entry (test, v) values ('%s', %d)", test, v)
+	}
+	none := func(t *testing.T, test string) {
+		t.Helper()
+		require.Equal(t, "0", ask(t, c.Primary, "select count(*) from entry where test = '%s'", test))
+	}
+	t.Run("sql.Tx", func(t *testing.T) {
+		test := unique("piecemeal")
+		tx, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		stmt, err := tx.PrepareContext(t.Context(), "insert into entry (test, v) values ($1, $2)")
+		require.NoError(t, err)
+		execAll(t, tx, insert(test, 1))
+		terminate(t, c.Primary, pidOf(t, tx))
+		for v := range 3 {
+			_, err = tx.ExecContext(t.Context(), insert(test, v))
+			require.Error(t, err)
+			_, err = stmt.ExecContext(t.Context(), test, v)
+			require.Error(t, err)
+			_, err = tx.QueryContext(t.Context(), insert(test, v)+" returning v")
+			require.Error(t, err)
+			require.Error(t, tx.QueryRowContext(t.Context(), "select v from entry limit 1").Scan(new(int)))
+		}
+		require.Error(t, tx.Commit())
+		none(t, test)
+	})
+	t.Run("raw BEGIN", func(t *testing.T) {
+		test := unique("piecemeal")
+		conn := connOf(t, db)
+		execAll(t, conn, "begin", insert(test, 1))
+		terminate(t, c.Primary, pidOf(t, conn))
+		for v := range 3 {
+			_, err := conn.ExecContext(t.Context(), insert(test, v))
+			require.Error(t, err)
+			_, err = conn.QueryContext(t.Context(), insert(test, v)+" returning v")
+			require.Error(t, err)
+		}
+		_, err := conn.ExecContext(t.Context(), "commit")
+		require.Error(t, err)
+		none(t, test)
+	})
+	t.Run("Raw with pgx", func(t *testing.T) {
+		test := unique("piecemeal")
+		conn := connOf(t, db)
+		execRaw(t, conn, "begin", insert(test, 1))
+		terminate(t, c.Primary, pidOf(t, conn))
+		_, err := conn.ExecContext(t.Context(), insert(test, 2))
+		require.Error(t, err)
+		_, err = conn.ExecContext(t.Context(), "commit")
+		require.Error(t, err)
+		none(t, test)
+	})
+	t.Run("before the first statement", func(t *testing.T) {
+		test := unique("piecemeal")
+		tx, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		terminate(t, c.Primary, pidOf(t, tx))
+		_, err = tx.ExecContext(t.Context(), insert(test, 1))
+		require.Error(t, err)
+		require.Error(t, tx.Commit())
+		none(t, test)
+	})
+}
+
+// With plain pgx a pooled connection that died while idle is noticed and replaced.
+func TestADeadIdleConnectionOfThePrimaryIsReplaced(t *testing.T) {
+	c := calm(t)
+	application := unique("idle")
+	db := handle(t, c, "application_name="+application)
+	for range 3 {
+		execAll(t, db, "insert into entry (test, v) values ('"+application+"', 1)")
+		ask(t, c.Primary, "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where application_name = '%s'", application)
+		_, err := db.ExecContext(t.Context(), "insert into entry (test, v) values ('"+application+"', 2)")
+		if err != nil {
+			// pgx cannot prove that the statement did not run, so it is not repeated; the next one finds a fresh connection.
+			require.ErrorContains(t, err, "57P01")
+		}
+		execAll(t, db, "insert into entry (test, v) values ('"+application+"', 3)")
+		tx, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit())
+	}
+	require.Equal(t, "3", ask(t, c.Primary, "select count(*) from entry where test = '%s' and v = 3", application), "never twice, never none")
+}
