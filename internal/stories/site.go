@@ -14,6 +14,7 @@ package stories
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 // DB is what the site needs of database/sql. A *sql.DB, *sql.Conn and *sql.Tx all do, so the same code serves a page
@@ -55,10 +56,25 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 		all = append(all, one)
 	}
 	if err := rows.Err(); err != nil {
+		if len(all) > 0 {
+			err = &BrokenError{Rows: len(all), Err: err}
+		}
 		return nil, err
 	}
 	return all, rows.Close()
 }
+
+// BrokenError says that a query had delivered some of its rows when its connection failed. No driver can run it again on
+// another server without the application's knowledge: what has been delivered might not come back the same.
+type BrokenError struct {
+	Rows int // delivered so far
+	Err  error
+}
+
+func (e *BrokenError) Error() string { return fmt.Sprintf("after %d rows: %v", e.Rows, e.Err) }
+
+// Unwrap returns the failure itself.
+func (e *BrokenError) Unwrap() error { return e.Err }
 
 // one turns an UPDATE that met no row into sql.ErrNoRows, as a query for that row would have answered.
 func one(result sql.Result, err error) error {

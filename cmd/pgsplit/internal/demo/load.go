@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,6 +27,7 @@ type load struct {
 	sent    map[*pgsplittest.Server]*sent
 	moved   atomic.Int64
 	failed  atomic.Int64
+	broken  atomic.Int64          // reads whose server died when some of their rows had arrived
 	first   atomic.Pointer[error] // the first failure
 
 	stop chan struct{}
@@ -85,7 +87,10 @@ func (l *load) count(op stories.Operation, w *watch, err error) {
 	if err == nil && counter == nil {
 		err = fmt.Errorf("it went to %q, which is none of the servers", w.route.Server.Name)
 	}
+	var cut *stories.BrokenError
 	switch {
+	case errors.As(err, &cut):
+		l.broken.Add(1)
 	case err != nil:
 		err = fmt.Errorf("%s: %w", op.Name, err)
 		l.first.CompareAndSwap(nil, &err)

@@ -35,6 +35,9 @@ func (d *demo) outage(ctx context.Context) error {
 	reads, writes := l.answered(d.servers...)
 	d.claim(l.failed.Load() == 0, "none of %s statements failed%s; %s went to another server on the way",
 		screen.Count(reads+writes), l.failures(), screen.Count(l.moved.Load()))
+	if n := l.broken.Load(); n > 0 {
+		d.Note("%s more had delivered some of their rows when the server died; those the application has to repeat.", screen.Count(n))
+	}
 	d.claim(o.meanwhile > 0, "reads went on while %s was dead: %s were answered", victim.Name, screen.Count(o.meanwhile))
 	if o.back < 0 {
 		d.claim(false, "%s answered reads again within %s", victim.Name, screen.Seconds(comeback))

@@ -101,7 +101,7 @@ func (d *demo) shareTable(l *load, counted map[*pgsplittest.Server]int64) {
 func (d *demo) shareClaims(l *load, counted map[*pgsplittest.Server]int64, took time.Duration) {
 	reads, writes := l.answered(d.servers...)
 	replicaReads, replicaWrites := l.answered(d.replicas()...)
-	d.claim(l.failed.Load() == 0, "none of %s statements failed%s", screen.Count(reads+writes), l.failures())
+	d.claim(l.failed.Load()+l.broken.Load() == 0, "none of %s statements failed%s", screen.Count(reads+writes), l.failures())
 	d.claim(writes > 0 && replicaWrites == 0, "all %s writes ran on the primary", screen.Count(writes))
 	// A machine that is busy with other things may make a replica look ill for a moment, and its reads go to the primary:
 	// half is far from that and far from chance.
