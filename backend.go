@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"time"
@@ -23,11 +24,11 @@ type backend struct {
 
 	state atomic.Int32
 
-	opened  time.Time // when the server had accepted the connection: samples asked later speak of the same instance
-	expires time.Time // zero: never
-	used    time.Time // when it was last checked out
-	idled   time.Time // when it was last put back
-	addr    string    // remote address
+	opened   time.Time // when the server had accepted the connection: samples asked later speak of the same instance
+	expires  time.Time // zero: never
+	used     time.Time // when it was last checked out
+	idled    time.Time // when it was last put back
+	instance string    // which server is at the other end, see sample
 
 	pin   statement.Pin // session state that it carries
 	dirty bool          // something on it may have written and is not known to be rolled back
@@ -128,15 +129,28 @@ func (b *backend) hangUp() {
 }
 
 // refresh drops the plans that pgx keeps on the connection if this handle has changed the schema since: a statement that is
-// prepared anew after that must not meet an old plan, least of all in a transaction, which the error would end.
+// prepared anew after that must not meet an old plan, least of all in a transaction, which the error would end. It has a
+// deadline of its own. It must not be called where the application may have prepared statements by itself.
 func (b *backend) refresh(ctx context.Context) {
 	n := b.srv.cluster.schema.Load()
 	if b.plans == n || b.pg == nil || b.closed() || b.txStatus() == 'E' || b.pg.PgConn().IsBusy() {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, b.srv.pingTimeout())
+	defer cancel()
 	if b.pg.DeallocateAll(ctx) == nil {
 		b.plans = n
 	}
+}
+
+// guarded brackets a wait for a replica that the monitor may end.
+func (b *backend) guarded(wait func() error) error {
+	b.await()
+	err := wait()
+	if !b.answered() {
+		return silent(err)
+	}
+	return err
 }
 
 // typed prepends what makes a statement of database/sql's Prepare encode its arguments by the types that the server
@@ -148,23 +162,57 @@ func (b *backend) typed(args []driver.NamedValue) []driver.NamedValue {
 	return append([]driver.NamedValue{{Ordinal: 1, Value: pgx.QueryExecModeDescribeExec}}, args...)
 }
 
-func (b *backend) exec(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
+// exec and query run a statement. A plan that a schema change has overtaken is made anew, for statements that may be
+// repeated; nothing has been executed then.
+func (b *backend) exec(ctx context.Context, query string, args []driver.NamedValue, prepared, repeatable bool) (driver.Result, error) {
 	res, err := b.execOnce(ctx, query, args, prepared)
-	if err != nil && stalePlan(err) && b.txStatus() == 'I' {
+	if err != nil && repeatable && stalePlan(err) && b.txStatus() == 'I' {
 		return b.execOnce(ctx, query, args, prepared)
 	}
 	return res, err
 }
 
-func (b *backend) query(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+func (b *backend) query(ctx context.Context, query string, args []driver.NamedValue, prepared, repeatable bool) (driver.Rows, error) {
 	rows, err := b.queryOnce(ctx, query, args, prepared)
-	if err != nil && stalePlan(err) && b.txStatus() == 'I' {
+	if err != nil && repeatable && stalePlan(err) && b.txStatus() == 'I' {
 		return b.queryOnce(ctx, query, args, prepared)
 	}
 	return rows, err
 }
 
+// values converts arguments as database/sql does for a driver that is not pgx, which takes any Go value.
+func (b *backend) values(args []driver.NamedValue) ([]driver.NamedValue, error) {
+	if b.pg != nil || len(args) == 0 {
+		return args, nil
+	}
+	checker, _ := b.dc.(driver.NamedValueChecker)
+	converted := make([]driver.NamedValue, 0, len(args))
+	for _, arg := range args {
+		err := driver.ErrSkip
+		if checker != nil {
+			err = checker.CheckNamedValue(&arg)
+		}
+		switch err {
+		case driver.ErrSkip:
+			if arg.Value, err = driver.DefaultParameterConverter.ConvertValue(arg.Value); err != nil {
+				return nil, fmt.Errorf("sql: converting argument $%d type: %w", arg.Ordinal, err)
+			}
+		case driver.ErrRemoveArgument:
+			continue
+		case nil:
+		default:
+			return nil, err
+		}
+		converted = append(converted, arg)
+	}
+	return converted, nil
+}
+
 func (b *backend) execOnce(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
+	args, err := b.values(args)
+	if err != nil {
+		return nil, err
+	}
 	if ex, ok := b.dc.(driver.ExecerContext); ok && (!prepared || b.pg != nil) {
 		if prepared {
 			args = b.typed(args)
@@ -183,6 +231,10 @@ func (b *backend) execOnce(ctx context.Context, query string, args []driver.Name
 }
 
 func (b *backend) queryOnce(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+	args, err := b.values(args)
+	if err != nil {
+		return nil, err
+	}
 	if q, ok := b.dc.(driver.QueryerContext); ok && (!prepared || b.pg != nil) {
 		if prepared {
 			args = b.typed(args)

@@ -86,17 +86,28 @@ func (fastest) pick(candidates []candidate) int {
 
 func (c candidate) cost() float64 { return float64(c.latency) * float64(c.inFlight+1) }
 
-// latencyShare is the weight of a new measurement in the decaying average.
-const latencyShare = 0.1
+const (
+	// latencyShare is the weight of a new measurement in the decaying average.
+	latencyShare = 0.1
+	// latencyHalves is the time in which a measurement loses half of its weight: a replica that was slow is tried again.
+	latencyHalves = time.Second
+)
 
 // measured takes in how long a read waited for its first row.
-func (s *server) measured(d time.Duration) {
+func (s *server) measured(d time.Duration, now time.Time) {
+	age := now.UnixNano() - s.timed.Swap(now.UnixNano())
 	old := s.latency.Load()
-	if old == 0 {
-		s.latency.CompareAndSwap(0, int64(d))
+	if old == 0 || age > int64(latencyHalves) {
+		s.latency.Store(int64(d)) // what was long ago says nothing
 		return
 	}
 	s.latency.Store(old + int64(latencyShare*float64(int64(d)-old)))
+}
+
+// expected is the latency to count on now.
+func (s *server) expected(now time.Time) time.Duration {
+	age := time.Duration(now.UnixNano() - s.timed.Load())
+	return time.Duration(s.latency.Load()) >> min(max(age/latencyHalves, 0), 30)
 }
 
 // pick returns a replica that may serve a read now, or nil and the reason why there is none. prefer is taken when it is
@@ -132,7 +143,7 @@ func (c *Cluster) pick(snap *snapshot, now time.Time, d demand, prefer *server, 
 			return m.srv, ReasonReplica
 		}
 		candidates = append(candidates, candidate{
-			srv: m.srv, inFlight: m.srv.inflight.Load(), latency: time.Duration(m.srv.latency.Load()),
+			srv: m.srv, inFlight: m.srv.inflight.Load(), latency: m.srv.expected(now),
 		})
 	}
 	*buffer = candidates

@@ -31,7 +31,9 @@ func (c *Conn) usePrimary(ctx context.Context) (*backend, error) {
 			c.lost = true
 			return nil, driver.ErrBadConn
 		}
-		b.refresh(ctx)
+		if b.pin == 0 && c.cluster.cfg.AfterConnect == nil {
+			b.refresh(ctx)
+		}
 		return b, nil
 	}
 	return c.borrowPrimary(ctx)
@@ -45,7 +47,7 @@ func (c *Conn) borrowPrimary(ctx context.Context) (*backend, error) {
 		return c.primary, nil
 	}
 	c.cluster.touch(time.Now())
-	b, err := c.cluster.acquirePrimary(ctx)
+	b, err := c.cluster.acquirePrimary(ctx, c.until)
 	if err != nil {
 		return nil, err
 	}
@@ -61,18 +63,23 @@ func (c *Conn) dropPrimary() {
 
 // note takes down, before the statement is sent, what it may leave behind: whatever becomes of the answer, the
 // connection is treated as if it did.
-func (c *Conn) note(b *backend) {
+func (c *Conn) note(b *backend, query string) {
 	c.sticky = true
+	c.added = c.st.Pin &^ b.pin
 	b.carry(c.st.Pin)
+	if c.refusal == "" && c.st.Read() && c.cluster.refuses(query) {
+		c.refusal = "before"
+	}
 	if c.mayWrite() {
 		b.dirty = true
 	}
 }
 
-// mayWrite says whether the text at hand may change anything that a read could see.
+// mayWrite says whether the text at hand may change anything that a read could see. A text that looks like a read does
+// if it reads a view that calls a writing function, say: the catalog knows, and a replica's refusal tells.
 func (c *Conn) mayWrite() bool {
 	if c.st.Read() {
-		return false
+		return !c.sure || c.refusal != ""
 	}
 	switch c.st.Kind {
 	case statement.Begin, statement.Commit, statement.Rollback, statement.Savepoint, statement.Release, statement.RollbackTo,
@@ -86,11 +93,14 @@ func (c *Conn) mayWrite() bool {
 // transaction around it has ended, unless it is certain that nothing was kept.
 func (c *Conn) finish(b *backend, err error) {
 	if err == nil && c.st.Flags&statement.DDL != 0 && c.st.Pin&statement.PinTempTable == 0 {
-		c.cluster.schema.Add(1)
+		c.cluster.schemaChanged()
 		c.changed = c.changed || b.txStatus() != 'I'
 	} else if c.changed && b.txStatus() == 'I' {
 		c.changed = false
-		c.cluster.schema.Add(1) // now the others see it, too
+		c.cluster.schemaChanged() // now the others see it, too
+	}
+	if c.added != 0 && notParsed(err) {
+		b.shed(c.added)
 	}
 	if err == nil && c.st.Unpin != 0 && b.txStatus() == 'I' { // in a transaction the undo could be rolled back
 		b.shed(c.st.Unpin)
@@ -143,9 +153,10 @@ func (c *Conn) again(ctx context.Context, d *directives, b *backend, query strin
 		return false
 	}
 	switch {
-	case notExecuted(err), c.st.Read() && b.closed():
+	case notExecuted(err), b.closed() && c.st.Read() && !c.mayWrite():
 		// The connection died while it was idle. A read may run again even where that cannot be proved.
-		b.srv.dropIdle(b.opened.Add(time.Nanosecond))
+		// What has killed one connection has killed the idle ones, too.
+		b.srv.dropIdle(time.Now())
 	case readOnlyServer(err) && len(c.cluster.servers) > 1 && c.st.Statements == 1 && b.txStatus() == 'I' && c.cluster.demoted(ctx, b):
 	default:
 		return false
@@ -207,7 +218,7 @@ func (c *Conn) returnReader() {
 func (c *Conn) endCheckout() {
 	c.settle()
 	c.returnReader()
-	c.tx, c.sticky, c.lost, c.changed = nil, false, false, false
+	c.tx, c.sticky, c.lost, c.changed, c.until = nil, false, false, false, time.Time{}
 	b := c.primary
 	if b == nil {
 		return
@@ -226,13 +237,16 @@ func (c *Conn) endCheckout() {
 // watchRows returns rows of the primary. Where a mark depends on it, it sees when they end: an INSERT … RETURNING
 // commits after its last row was produced.
 func (c *Conn) watchRows(b *backend, rows driver.Rows) driver.Rows {
-	if !b.dirty || !c.cluster.tracksWrites() || c.st.Read() && b.txStatus() != 'I' {
+	if !b.dirty || !c.cluster.tracksWrites() || c.st.Read() && !c.mayWrite() && b.txStatus() != 'I' {
 		c.finish(b, nil)
 		return rows
 	}
 	c.cluster.writes.begin()
 	if r, ok := rows.(*stdlib.Rows); ok {
-		return &writeRows{Rows: r, conn: c, backend: b, unpin: c.st.Unpin, statements: c.st.Statements, kind: c.st.Kind}
+		return &writeRows{
+			Rows: r, conn: c, backend: b, unpin: c.st.Unpin, commits: c.commits(),
+			rollsBack: c.st.Statements == 1 && c.st.Kind == statement.Rollback,
+		}
 	}
 	c.rows = true
 	return rows
@@ -241,12 +255,12 @@ func (c *Conn) watchRows(b *backend, rows driver.Rows) driver.Rows {
 // writeRows are pgx's rows with an eye on their end. Embedding keeps every optional interface of theirs.
 type writeRows struct {
 	*stdlib.Rows
-	conn       *Conn
-	backend    *backend
-	unpin      statement.Pin
-	statements int
-	kind       statement.Kind
-	closed     bool
+	conn      *Conn
+	backend   *backend
+	unpin     statement.Pin
+	commits   bool // see Conn.commits
+	rollsBack bool
+	closed    bool
 }
 
 // Close ends the rows. It may block as pgx's does, until the server has sent what is left.
@@ -260,11 +274,11 @@ func (r *writeRows) Close() error {
 	if err == nil && r.backend.txStatus() == 'I' {
 		r.backend.shed(r.unpin)
 	}
-	done := r.backend.txStatus() == 'I' || r.backend.closed() || r.kind == statement.Commit
+	done := r.backend.txStatus() == 'I' || r.backend.closed() || r.commits
 	if done {
 		r.backend.dirty = false
 	}
-	c.cluster.writes.end(done && !(err == nil && r.kind == statement.Rollback && r.statements == 1))
+	c.cluster.writes.end(done && !(err == nil && r.rollsBack))
 	if done {
 		c.cluster.resolveSoon()
 	}

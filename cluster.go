@@ -23,6 +23,7 @@ type Cluster struct {
 	snap         atomic.Pointer[snapshot]
 	writes       writes
 	refusals     refusals
+	definitions  definitions
 	schema       atomic.Uint64 // how many schema changes have passed through this handle
 	replicaReads atomic.Bool
 	balancer     balancer
@@ -30,12 +31,13 @@ type Cluster struct {
 	used   atomic.Int64 // when the handle was last used, Unix nanoseconds, to the second
 	needed atomic.Int64 // when a read last had to do without a replica because of a mark, to 100 ms
 
-	life     context.Context // ends with Close
-	quit     context.CancelFunc
-	started  sync.Once
-	patient  atomic.Bool // the servers have had their time to answer for the first time
-	reached  atomic.Bool // a handle with a single server has once had a connection
-	cleanups sync.WaitGroup
+	life    context.Context // ends with Close
+	quit    context.CancelFunc
+	started sync.Once
+	reading sync.Mutex  // held while the catalog is read
+	patient atomic.Bool // the servers have had their time to answer for the first time
+	reached atomic.Bool // a handle with a single server has once had a connection
+	tasks   tasks
 
 	mu    sync.Mutex // held while a snapshot is replaced, never while waiting for a server
 	world world
@@ -55,6 +57,7 @@ const maxServers = 64
 
 func newCluster(cfg *Config) (*Cluster, error) {
 	c := &Cluster{cfg: cfg}
+	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
 	c.life, c.quit = context.WithCancel(context.Background())
 	c.replicaReads.Store(cfg.ReplicaReads)
 	c.balancer = newBalancer(cfg.Balancer)
@@ -73,6 +76,7 @@ func newCluster(cfg *Config) (*Cluster, error) {
 		return nil, fmt.Errorf("pgsplit: %d servers are configured, at most %d are supported", n, maxServers)
 	}
 	c.world.ids = make([]identity, len(c.servers))
+	c.world.behind = make([]behind, len(c.servers))
 	first := &snapshot{members: make([]member, len(c.servers)), changed: make(chan struct{})}
 	for i, s := range c.servers {
 		first.members[i] = member{srv: s}
@@ -99,7 +103,11 @@ func (c *Cluster) begin() {
 	c.started.Do(func() {
 		c.used.Store(time.Now().UnixNano())
 		for _, m := range c.watch {
-			c.cleanups.Go(m.run)
+			c.tasks.run(m.run)
+		}
+		if len(c.watch) > 0 {
+			c.definitions.poke()
+			c.tasks.run(c.keepDefinitions)
 		}
 	})
 }
@@ -115,28 +123,56 @@ func (c *Cluster) ready(ctx context.Context) error {
 	if len(c.servers) == 1 {
 		return c.readyAlone(ctx)
 	}
-	var patience <-chan time.Time
+	if !c.patient.Load() {
+		if err := c.introduce(ctx); err != nil {
+			return err
+		}
+	}
+	snap := c.snap.Load()
+	switch {
+	case snap.primary != nil || snap.seenPrimary || len(snap.replicas) > 0:
+		return nil
+	case snap.conflict != nil:
+		return snap.conflict
+	}
+	return c.unreachable(ctx)
+}
+
+// introduce waits until a primary is known or every server has answered or failed; then, for a moment, for the replicas
+// and for what the catalog says.
+func (c *Cluster) introduce(ctx context.Context) error {
+	if err := c.awaitServers(ctx, func(s *snapshot) bool { return s.settled }, nil); err != nil {
+		return err
+	}
+	t := time.NewTimer(replicasTimeout)
+	defer t.Stop()
+	if err := c.awaitServers(ctx, func(s *snapshot) bool { return s.known }, t.C); err != nil {
+		return err
+	}
+	if c.snap.Load().primary != nil {
+		t.Reset(replicasTimeout)
+		select {
+		case <-c.definitions.first:
+		case <-t.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		c.patient.Store(true)
+	}
+	return nil
+}
+
+// awaitServers waits until a snapshot satisfies enough, or a time has come.
+func (c *Cluster) awaitServers(ctx context.Context, enough func(*snapshot) bool, until <-chan time.Time) error {
 	for {
 		snap := c.snap.Load()
-		if snap.settled && !snap.known && patience == nil {
-			t := time.NewTimer(replicasTimeout)
-			defer t.Stop()
-			patience = t.C
-		}
-		if snap.settled && (snap.known || c.patient.Load()) {
-			c.patient.Store(true)
-			if snap.primary != nil || snap.seenPrimary || len(snap.replicas) > 0 {
-				return nil
-			}
-			if snap.conflict != nil {
-				return snap.conflict
-			}
-			return c.unreachable(ctx)
+		if enough(snap) {
+			return nil
 		}
 		select {
 		case <-snap.changed:
-		case <-patience:
-			c.patient.Store(true)
+		case <-until:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-c.life.Done():
@@ -185,7 +221,7 @@ func (c *Cluster) close() error {
 	}
 	done := make(chan struct{})
 	go func() {
-		c.cleanups.Wait()
+		c.tasks.wait()
 		close(done)
 	}()
 	// All of it ends at once, but for connectors that dial by themselves: pgx may clean up after those for 15 s.

@@ -48,6 +48,13 @@ type Config struct {
 	// RoleReplica. A SERIALIZABLE transaction goes to the primary in any case.
 	ReadOnlyTx Role
 
+	// SafeFunctions are functions of the application's own that may run on a replica although the catalog does not say so:
+	// volatile ones that only read, say. UnsafeFunctions run on the primary although it says they are stable. Names are
+	// written as in SQL, with or without schema; without, they stand for the functions of that name in every schema.
+	// Functions that the lists do not name are judged by the catalog.
+	SafeFunctions   []string
+	UnsafeFunctions []string
+
 	// FailoverTimeout is how long a statement that needs the primary waits for one to appear, once this handle has seen
 	// one; a context that ends earlier ends the wait. 0: not at all. Default 15 s.
 	FailoverTimeout time.Duration
@@ -137,6 +144,8 @@ func (c *Config) Clone() *Config {
 		clone.Original = c.Original.Copy()
 	}
 	clone.Replicas = slices.Clone(c.Replicas)
+	clone.SafeFunctions = slices.Clone(c.SafeFunctions)
+	clone.UnsafeFunctions = slices.Clone(c.UnsafeFunctions)
 	return &clone
 }
 

@@ -3,7 +3,6 @@ package pgsplit
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,20 +43,30 @@ type Conn struct {
 	raw     bool // Conn() was handed out, and what became of it is not known yet
 	rows    bool // rows of a write are open whose end cannot be seen
 
+	until time.Time // when the statement at hand gives up waiting for a server; zero: it has not waited yet
+
 	st         statement.Analysis
-	refusal    string // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
+	unknown    string        // a name in the text at hand that the catalog lacks
+	pending    bool          // the catalog is not read yet, or out of date
+	sure       bool          // the catalog knows the names in it
+	added      statement.Pin // session state that it may leave behind and that was not there before
+	refusal    string        // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
 	candidates []candidate
 }
 
 // pinRaw is the session state of a connection that was handed out: anything.
 const pinRaw = statement.Pin(1 << 15)
 
+// rawTimeout is how long Conn tries to connect, beyond failover_timeout: Raw has no context to bound it.
+const rawTimeout = 5 * time.Second
+
 // Conn returns a pgx connection to the primary, for sql.Conn.Raw, as pgx's own driver connection does. It belongs to
 // this driver connection from now on, until database/sql closes that: nobody can tell what has been done with it.
 //
 // If the primary cannot be reached the connection returned is closed, and its methods say so.
 func (c *Conn) Conn() *pgx.Conn {
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), c.cluster.cfg.FailoverTimeout+rawTimeout)
+	defer cancel()
 	c.settle()
 	if t := c.tx; t != nil && t.replica && t.backend.pg != nil {
 		t.used = true
@@ -84,6 +93,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.Name
 
 func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
 	c.settle()
+	c.until = time.Time{}
 	d := directivesOf(ctx)
 	c.analyze(query)
 	if t := c.tx; t != nil && t.replica {
@@ -99,9 +109,9 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 			return nil, err
 		}
 		fresh := !c.sticky && b.pin == 0
-		c.note(b)
+		c.note(b, query)
 		c.cluster.traceRoute(ctx, d, b.srv, reason, query, attempt)
-		res, err := b.exec(ctx, query, args, prepared)
+		res, err := b.exec(ctx, query, args, prepared, c.repeatable())
 		c.finish(b, err)
 		if err != nil && c.again(ctx, d, b, query, err, fresh, attempt) {
 			continue
@@ -117,12 +127,12 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 
 func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
 	c.settle()
+	c.until = time.Time{}
 	d := directivesOf(ctx)
 	c.analyze(query)
 	if t := c.tx; t != nil && t.replica {
 		return queryIn(ctx, t, query, args, prepared)
 	}
-	c.refusal = ""
 	reason := c.route(&c.st, d)
 	attempt := 1
 	if reason == ReasonReplica && c.cluster.refuses(query) {
@@ -132,138 +142,17 @@ func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue
 		if c.lost {
 			return nil, driver.ErrBadConn
 		}
-		var rows driver.Rows
-		var err error
-		rows, reason, attempt, err = c.queryReplica(ctx, d, query, args, prepared)
-		if rows != nil || err != nil {
-			return rows, err
+		for again := true; again; again = c.awaitReplica(ctx) {
+			var rows driver.Rows
+			var err error
+			rows, reason, attempt, err = c.queryReplica(ctx, d, query, args, prepared)
+			if rows != nil || err != nil {
+				return rows, err
+			}
 		}
 	}
 	return c.queryPrimary(ctx, d, reason, query, args, prepared, attempt)
 }
-
-// queryReplica tries replicas. Neither rows nor error means that the primary has to answer, for the reason returned.
-func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, args []driver.NamedValue, prepared bool) (driver.Rows, Reason, int, error) {
-	var tried uint64
-	for attempt := 1; ; attempt++ {
-		b, reason, err := c.borrowReplica(ctx, d, query, &tried)
-		if b == nil {
-			return nil, reason, attempt, err
-		}
-		c.cluster.traceRoute(ctx, d, b.srv, ReasonReplica, query, attempt)
-		var start time.Time
-		if c.cluster.cfg.Balancer == BalancerLatency {
-			start = time.Now()
-		}
-		b.await()
-		rows, err := b.query(ctx, query, args, prepared)
-		if !b.answered() {
-			// The monitor closed it while we waited. Should an answer have arrived all the same, it is not used: the
-			// connection below it is gone.
-			if rows != nil {
-				rows.Close()
-			}
-			if ctx.Err() != nil {
-				c.returnReader()
-				return nil, 0, 0, ctx.Err()
-			}
-			err = errors.Join(errSilent, err)
-		}
-		if err == nil {
-			if !start.IsZero() {
-				b.srv.measured(time.Since(start))
-			}
-			return rows, 0, 0, nil
-		}
-		v, lost, pause := judge(ctx, b, err)
-		if b.closed() || v == elsewhere {
-			c.returnReader()
-		}
-		if lost {
-			c.cluster.suspect(b.srv, err, pause)
-		}
-		if v == passOn || v == askPrimary && !c.cluster.snap.Load().primaryHealthy() {
-			return nil, 0, 0, err
-		}
-		c.cluster.traceRetry(ctx, d, b.srv, query, err)
-		if v == askPrimary {
-			c.refusal = lasting(err)
-			return nil, ReasonReplicaFailed, attempt + 1, nil
-		}
-		tried |= 1 << b.srv.index
-	}
-}
-
-var errSilent = errors.New("pgsplit: the server stopped answering")
-
-// borrowReplica returns a connection to a replica that is fit for the read at hand. Without one it returns the reason;
-// an error only where the caller's context has ended, or when_stale forbids the primary.
-func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, tried *uint64) (*backend, Reason, error) {
-	if b := c.reader; b != nil && b.pg != nil && !b.closed() && b.pg.PgConn().IsBusy() {
-		return nil, ReasonBusy, nil // its rows stay: they are the application's
-	}
-	for {
-		s, snap, need, reason := c.replica(ctx, *tried)
-		if s == nil {
-			if ctx.Err() != nil {
-				return nil, reason, ctx.Err()
-			}
-			if c.cluster.cfg.WhenStale == StaleError && (reason == ReasonLag || reason == ReasonNotCaughtUp) {
-				return nil, reason, errStale
-			}
-			return nil, reason, nil
-		}
-		b := c.reader
-		if b != nil && (b.srv != s || b.closed()) {
-			c.returnReader()
-			b = nil
-		}
-		if b == nil {
-			var err error
-			b, err = s.acquire(ctx)
-			if err != nil {
-				if ctx.Err() != nil {
-					return nil, reason, err
-				}
-				_, _, pause := judge(ctx, nil, err)
-				c.cluster.suspect(s, err, pause)
-				c.cluster.traceRetry(ctx, d, s, query, err)
-				*tried |= 1 << s.index
-				continue
-			}
-			c.reader = b
-		} else {
-			b.refresh(ctx)
-		}
-		if c.cluster.stillFit(b, snap, need) {
-			return b, ReasonReplica, nil
-		}
-		c.returnReader()
-		*tried |= 1 << s.index
-	}
-}
-
-// stillFit says whether the sample that a replica was picked by also speaks of the instance at the other end of this
-// connection. A standby that was restarted serves older data than before; its former connections died with it. So a
-// sample counts if it was asked for after the connection was opened, at the same address.
-func (c *Cluster) stillFit(b *backend, snap *snapshot, d demand) bool {
-	smp := snap.members[b.srv.index].sample
-	if smp == nil || smp.asked.After(b.opened) && smp.addr == b.addr {
-		return true
-	}
-	// Opening it has brought a sample of its own.
-	snap = c.snap.Load()
-	m := &snap.members[b.srv.index]
-	if !m.healthy || m.role != RoleReplica || !m.sample.asked.After(b.opened) || m.sample.addr != b.addr {
-		if m.sample != nil && m.sample.addr != b.addr {
-			c.watch[b.srv.index].redial()
-		}
-		return false
-	}
-	return d.metBy(m.sample) && snap.within(m, time.Now(), c.cfg.MaxLag)
-}
-
-var errStale = errors.New("pgsplit: no replica is fresh enough (when_stale=error)")
 
 // queryPrimary runs a query on the primary.
 func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, query string, args []driver.NamedValue, prepared bool, attempt int) (driver.Rows, error) {
@@ -273,9 +162,9 @@ func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, q
 			return nil, err
 		}
 		fresh := !c.sticky && b.pin == 0
-		c.note(b)
+		c.note(b, query)
 		c.cluster.traceRoute(ctx, d, b.srv, reason, query, attempt)
-		rows, err := b.query(ctx, query, args, prepared)
+		rows, err := b.query(ctx, query, args, prepared, c.repeatable())
 		if err == nil {
 			if c.refusal != "" {
 				c.cluster.refusals.remember(statement.Fingerprint(query), query, c.refusal, time.Now())
@@ -292,8 +181,8 @@ func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, q
 // Ping asks the primary whether it answers.
 func (c *Conn) Ping(ctx context.Context) error {
 	c.settle()
-	if c.reader != nil && c.tx != nil && c.tx.replica {
-		return c.reader.ping(ctx)
+	if t := c.tx; t != nil && t.replica {
+		return t.backend.guarded(func() error { return t.backend.ping(ctx) })
 	}
 	for attempt := 1; ; attempt++ {
 		b, err := c.usePrimary(ctx)
@@ -306,7 +195,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 		}
 		if !c.sticky && b.pin == 0 && attempt < 3 && ctx.Err() == nil {
 			c.dropPrimary() // an idle connection that had died: nothing has been done on it in this checkout
-			b.srv.dropIdle(b.opened.Add(time.Nanosecond))
+			b.srv.dropIdle(time.Now())
 			continue
 		}
 		return c.fail(b, err)

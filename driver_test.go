@@ -30,10 +30,11 @@ func open(t testing.TB, dsn string) *sql.DB {
 	return db
 }
 
-// replicasServe waits until a handle knows all replicas of its cluster to be fit.
+// replicasServe waits until a handle knows all replicas of its cluster to be fit, and what the catalog says.
 func replicasServe(t testing.TB, db *sql.DB, n int) {
 	t.Helper()
 	require.NoError(t, db.PingContext(t.Context()))
+	require.NoError(t, pgsplit.ClusterOf(db).LoadCatalog(t.Context()))
 	require.Eventually(t, func() bool {
 		healthy := 0
 		for _, s := range pgsplit.ClusterOf(db).Stats().Servers {
@@ -43,6 +44,14 @@ func replicasServe(t testing.TB, db *sql.DB, n int) {
 		}
 		return healthy == n
 	}, 20*time.Second, 5*time.Millisecond)
+}
+
+// schemaKnown waits until a handle has read the catalog anew after a schema change: until then reads go to the primary.
+func schemaKnown(t testing.TB, db *sql.DB) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return pgsplit.ClusterOf(db).Explain("select 1").Target == pgsplit.RoleReplica
+	}, 20*time.Second, time.Millisecond)
 }
 
 func TestReadsGoToReplicasAndWritesToThePrimary(t *testing.T) {
@@ -55,6 +64,7 @@ func TestReadsGoToReplicasAndWritesToThePrimary(t *testing.T) {
 	var server int
 	require.NoError(t, db.QueryRowContext(t.Context(), "insert into t values (1) returning server").Scan(&server))
 	require.Equal(t, c.Primary.Port, server)
+	schemaKnown(t, db)
 
 	const reads = 1000
 	served := map[int]int{}

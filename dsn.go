@@ -24,6 +24,8 @@ import (
 //	balancer                       least_busy  least_busy, round_robin, random, latency
 //	replica_reads                  on          off sends everything to the primary
 //	read_only_tx                   primary     primary, replica: where read-only transactions go
+//	safe_functions                 -           functions that may run on a replica, see Config.SafeFunctions
+//	unsafe_functions               -           functions that may not
 //	failover_timeout               15s         how long a statement waits for a primary
 //	monitor_interval               1s          between two looks at a server
 //	monitor_timeout                500ms       after which a server that does not answer is unreachable

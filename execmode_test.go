@@ -39,7 +39,7 @@ func (o *outcome) fail(err error) {
 	if pgErr, ok := err.(*pgconn.PgError); ok {
 		o.Pg = *pgErr
 	}
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+	if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) {
 		o.Inner = pgErr.Code
 	}
 }

@@ -80,7 +80,7 @@ func TestNoReadFailsWhenAllReplicasDieUnderLoad(t *testing.T) {
 	db.SetMaxIdleConns(16)
 	l := startLoad(t, 16, func(ctx context.Context) error {
 		var n int
-		return db.QueryRowContext(ctx, "select count(*) from item, pg_sleep(0.001)").Scan(&n)
+		return db.QueryRowContext(ctx, "select count(*) from item").Scan(&n)
 	})
 	l.more(t, 100)
 	require.NoError(t, c.Replicas[0].Kill())
@@ -125,8 +125,8 @@ func TestAFrozenReplicaDoesNotHoldReadsUp(t *testing.T) {
 
 func TestPrimaryRestartIsSurvivedByReadsAndAwaitedByWrites(t *testing.T) {
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: behaviourSchema})
-	db := handle(t, c)
-	execAll(t, db, "insert into entry (test) values ('before')")
+	// An idle connection that the restart has ended costs the statement that finds it an error, as with plain pgx.
+	db := handle(t, c, "pool_max_conn_idle_time=1ms")
 	require.NoError(t, c.Primary.Stop())
 	for range 20 {
 		require.True(t, isReplica(t, db), "without a primary")

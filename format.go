@@ -22,7 +22,9 @@ func (c *Cluster) String() string {
 func (c *Cluster) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // Format prints which cluster the connector is for, whatever the verb.
-func (c *Connector) Format(f fmt.State, _ rune) { io.WriteString(f, "connector of a "+c.cluster.String()) }
+func (c *Connector) Format(f fmt.State, _ rune) {
+	io.WriteString(f, "connector of a "+c.cluster.String())
+}
 
 // Format prints what the driver is, whatever the verb.
 func (d *Driver) Format(f fmt.State, _ rune) {
@@ -37,7 +39,11 @@ func (d *Driver) Format(f fmt.State, _ rune) {
 func (c *Conn) Format(f fmt.State, _ rune) { io.WriteString(f, "connection of a "+c.cluster.String()) }
 
 // Format prints what the statement is, whatever the verb.
-func (s *Stmt) Format(f fmt.State, _ rune) { io.WriteString(f, "statement on a "+s.conn.cluster.String()) }
+func (s *Stmt) Format(f fmt.State, _ rune) {
+	io.WriteString(f, "statement on a "+s.conn.cluster.String())
+}
 
 // Format prints what the transaction is, whatever the verb.
-func (t *Tx) Format(f fmt.State, _ rune) { io.WriteString(f, "transaction on a "+t.conn.cluster.String()) }
+func (t *Tx) Format(f fmt.State, _ rune) {
+	io.WriteString(f, "transaction on a "+t.conn.cluster.String())
+}

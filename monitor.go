@@ -37,6 +37,9 @@ type monitor struct {
 	last  time.Time   // when the last look began
 	stale atomic.Bool // the connection leads to another instance than new ones do
 
+	checked time.Time     // when the catalog's fingerprint was last asked for
+	cost    time.Duration // how long that took
+
 	short int // looks in a row that were asked for ahead of their time and brought nothing new
 	fails int // looks in a row that failed
 }
@@ -129,18 +132,22 @@ func (m *monitor) look() bool {
 		return false
 	}
 	if err != nil {
-		m.hangUp()
 		c.observe(s, nil, err)
 		// What waits for the primary goes on waiting, as with plain pgx, for as long as there is no other one.
-		if m.fails++; m.fails == 1 && c.snap.Load().primary != s {
+		if m.fails++; c.snap.Load().primary != s {
 			s.abandon()
 		}
+		m.hangUp()
 		return true
 	}
 	m.fails = 0
 	before := c.snap.Load()
 	c.observe(s, smp, nil)
-	m.followUp(before, c.snap.Load())
+	after := c.snap.Load()
+	m.followUp(before, after)
+	if after.primary == s {
+		m.checkDefinitions()
+	}
 	return true
 }
 
@@ -201,7 +208,6 @@ func (c *Cluster) sample(ctx context.Context, conn *pgconn.PgConn) (*sample, err
 		return nil, err
 	}
 	smp.covers = covers
-	smp.addr = conn.Conn().RemoteAddr().String()
 	return smp, nil
 }
 
@@ -230,21 +236,10 @@ func (m *monitor) connect() error {
 
 // hangUp ends the monitor's connection, at once: what does not answer is not waited for.
 func (m *monitor) hangUp() {
-	if m.conn == nil {
-		return
+	if m.conn != nil {
+		m.srv.cluster.hangUp(m.conn, m.raw)
+		m.conn, m.raw = nil, nil
 	}
-	conn, raw := m.conn, m.raw
-	m.conn, m.raw = nil, nil
-	if raw == nil {
-		raw = conn.PgConn().Conn()
-	}
-	if !conn.IsClosed() {
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		defer cancel()
-		conn.Close(ctx)
-	}
-	raw.Close()
-	<-conn.PgConn().CleanupDone()
 }
 
 // monitorName is what database administrators see in pg_stat_activity for a monitor's connection.

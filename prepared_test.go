@@ -95,7 +95,7 @@ func TestPreparingLeavesNothingOnTheServersButPgxsCache(t *testing.T) {
 	for _, mode := range execModes {
 		t.Run(mode, func(t *testing.T) {
 			db := handle(t, c, "default_query_exec_mode="+mode, "read_only_tx=replica")
-			for i := range 30 {
+			for i := range 8 {
 				for _, query := range []string{"select %d + $1::int", "update item set n = n where id = %d and n = $1::int returning n"} {
 					stmt, err := db.PrepareContext(t.Context(), fmt.Sprintf(query, i+1))
 					require.NoError(t, err)

@@ -30,6 +30,10 @@ const (
 	ReasonCatalog
 	// ReasonUnknownFunction: the statement calls a function that is not a built-in one and could do anything.
 	ReasonUnknownFunction
+	// ReasonUnknownName: the statement names a function or relation that the catalog did not have when it was last read.
+	ReasonUnknownName
+	// ReasonDefinitions: the schema has changed, or the handle is new, and the catalog is still being read.
+	ReasonDefinitions
 	// ReasonSeveral: several statements in one text.
 	ReasonSeveral
 	// ReasonNotUnderstood: the text was not understood.
@@ -70,6 +74,8 @@ var reasonNames = [reasonCount]string{
 	ReasonServerLocal:         "reads server-local state",
 	ReasonCatalog:             "reads the system catalog",
 	ReasonUnknownFunction:     "calls an unknown function",
+	ReasonUnknownName:         "names something unknown",
+	ReasonDefinitions:         "the schema is being read",
 	ReasonSeveral:             "several statements",
 	ReasonNotUnderstood:       "not understood",
 	ReasonRefused:             "replicas refused its like before",

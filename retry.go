@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pgsplit/pgsplit/internal/statement"
 )
 
 // verdict says what to do after a replica's error to an autocommit read that has not delivered a row.
@@ -71,6 +72,23 @@ func unreachableServer(err error) bool {
 	return !errors.Is(err, errClosed)
 }
 
+// notParsed says whether a server has refused the text itself, before it executed anything: a name that does not exist, a
+// mistake in the syntax. A function's own error of that kind has a context, and no position in the text.
+func notParsed(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && strings.HasPrefix(pgErr.Code, "42") && pgErr.Where == "" && pgErr.Position > 0
+}
+
+// repeatable says whether the text at hand may be sent again after an error that proves that its plan was not executed:
+// it is one statement, and does not run others.
+func (c *Conn) repeatable() bool {
+	switch c.st.Kind {
+	case statement.Execute, statement.Call, statement.Do:
+		return false
+	}
+	return c.st.Statements == 1
+}
+
 // notExecuted says whether an error of the primary proves that the statement did not run and can run on another
 // connection: it was never sent. pgx's driver connection says so with ErrBadConn.
 func notExecuted(err error) bool { return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) }
@@ -91,10 +109,9 @@ func readOnlyServer(err error) bool {
 var errDemoted = errors.New("pgsplit: the server has become a standby")
 
 // acquirePrimary returns a connection to the primary. When the primary cannot be reached it waits for one, up to
-// failover_timeout or the context's deadline, and then returns the first error.
-func (c *Cluster) acquirePrimary(ctx context.Context) (*backend, error) {
+// the deadline (zero: failover_timeout from now) or the context's, and then returns the first error.
+func (c *Cluster) acquirePrimary(ctx context.Context, deadline time.Time) (*backend, error) {
 	var first error
-	var deadline time.Time
 	for {
 		snap := c.snap.Load()
 		if p := snap.primary; p != nil && (first == nil || snap.primaryHealthy()) {

@@ -21,7 +21,13 @@ func (c *Conn) route(st *statement.Analysis, d *directives) Reason {
 		return ReasonSticky
 	}
 	if !st.Read() {
+		if c.unknown != "" && st.Flags&statement.Primary == statement.UnknownFunction {
+			return ReasonUnknownName
+		}
 		return reasonOf(st)
+	}
+	if c.pending {
+		return ReasonDefinitions
 	}
 	if len(c.cluster.servers) == 1 {
 		return ReasonNoReplica
@@ -113,9 +119,4 @@ func (c *Cluster) await(ctx context.Context, snap *snapshot, deadline time.Time)
 	case <-c.life.Done():
 		return false
 	}
-}
-
-// analyze reads the text at hand.
-func (c *Conn) analyze(sql string) {
-	c.st.Analyze(sql)
 }

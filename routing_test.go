@@ -82,6 +82,7 @@ func TestWhatIsNoPlainReadGoesToThePrimary(t *testing.T) {
 		{"select pg_is_in_recovery(), set_config('app.routing', 'x', true)", pgsplit.ReasonSessionState},
 		{"select pg_is_in_recovery(), whoami()", pgsplit.ReasonUnknownFunction},
 		{"select pg_is_in_recovery(), count(*) from pg_stat_activity", pgsplit.ReasonServerLocal},
+		{"select pg_is_in_recovery(), count(*) from scratch", pgsplit.ReasonServerLocal}, // an unlogged table
 		{"select pg_is_in_recovery(), count(*) from pg_class", pgsplit.ReasonCatalog},
 		{"select pg_is_in_recovery(), count(*) from information_schema.tables", pgsplit.ReasonCatalog},
 	})

@@ -14,7 +14,7 @@ import (
 type sample struct {
 	asked    time.Time // before the question was sent: what it says held at some time after this
 	answered time.Time
-	addr     string // remote address of the connection
+	instance string // differs between any two servers that run at the same time; empty: unknown
 
 	role     Role
 	position LSN    // insert position of a primary (page headers rounded down), replay position of a replica; 0: unknown
@@ -42,21 +42,20 @@ const sampleSQL = `/* pgsplit sample */ select r,
  case when r then coalesce((select received_tli from pg_stat_wal_receiver), (select timeline_id from pg_control_checkpoint()))::text
   else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end,
  case when r then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::text end,
- current_setting('default_transaction_read_only')
+ current_setting('default_transaction_read_only'),
+ concat_ws(' ', pg_postmaster_start_time(), inet_server_addr(), inet_server_port(), current_setting('port'))
 from (select pg_is_in_recovery() as r offset 0) s`
 
 // roleSQL is what is left on servers that know no positions (Aurora, look-alikes).
-const roleSQL = `/* pgsplit sample */ select pg_is_in_recovery(), null, null, null, null, current_setting('default_transaction_read_only')`
+const roleSQL = `/* pgsplit sample */ select pg_is_in_recovery(), null, null, null, null, current_setting('default_transaction_read_only'), ''`
 
 // identity is what does not change while a connection lives.
 type identity struct {
 	system   string // system identifier; empty: unknown
-	instance string // differs between any two servers that run at the same time
 	geometry walGeometry
 }
 
 const identitySQL = `/* pgsplit identity */ select (select system_identifier from pg_control_system())::text,
- concat_ws(' ', pg_postmaster_start_time(), inet_server_addr(), inet_server_port(), current_setting('port')),
  current_setting('wal_block_size'), pg_size_bytes(current_setting('wal_segment_size'))::text`
 
 // row runs a statement that returns one row, through the simple protocol: poolers pass it, no statement is prepared,
@@ -97,10 +96,10 @@ func takeSample(ctx context.Context, conn *pgconn.PgConn) (*sample, error) {
 }
 
 func parseSample(v []string) (*sample, error) {
-	if len(v) != 6 {
-		return nil, fmt.Errorf("pgsplit: a sample has %d columns instead of 6", len(v))
+	if len(v) != 7 {
+		return nil, fmt.Errorf("pgsplit: a sample has %d columns instead of 7", len(v))
 	}
-	s := &sample{role: RolePrimary, replayAge: -1, readOnly: v[5] == "on"}
+	s := &sample{role: RolePrimary, replayAge: -1, readOnly: v[5] == "on", instance: v[6]}
 	base := 16
 	if v[0] == "t" {
 		s.role = RoleReplica
@@ -145,8 +144,7 @@ func takeIdentity(ctx context.Context, conn *pgconn.PgConn) (identity, error) {
 	}
 	var id identity
 	id.system = v[0]
-	id.instance = id.system + " " + v[1]
-	id.geometry.page, _ = strconv.ParseUint(v[2], 10, 64)
-	id.geometry.segment, _ = strconv.ParseUint(v[3], 10, 64)
+	id.geometry.page, _ = strconv.ParseUint(v[1], 10, 64)
+	id.geometry.segment, _ = strconv.ParseUint(v[2], 10, 64)
 	return id, nil
 }

@@ -1,16 +1,14 @@
 package pgsplit
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"math/rand/v2"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 var errClosed = errors.New("pgsplit: the handle is closed")
@@ -29,8 +27,10 @@ type server struct {
 
 	inflight atomic.Int64 // checkouts that hold a backend of this server
 	latency  atomic.Int64 // decaying average of the time to the first row, in ns (balancer=latency only)
+	timed    atomic.Int64 // when that was measured last, Unix nanoseconds
 	healed   atomic.Int64 // errors that were healed elsewhere
 	pinned   atomic.Int64 // backends that carry session state
+	misses   atomic.Int64 // connection attempts that have failed in a row
 	counts   [reasonCount]atomic.Int64
 
 	mu     sync.Mutex
@@ -75,7 +75,16 @@ func (s *server) acquire(ctx context.Context) (*backend, error) {
 			s.dropIdle(now.Add(-time.Second))
 			continue
 		}
-		b.refresh(ctx)
+		if b.plans != s.cluster.schema.Load() {
+			if s.cluster.cfg.AfterConnect != nil {
+				s.discard(b) // the application may have prepared statements on it, so a new one is made
+				continue
+			}
+			if b.refresh(ctx); b.closed() {
+				s.discard(b)
+				return nil, cmp.Or(ctx.Err(), errSilent)
+			}
+		}
 		s.inflight.Add(1)
 		return b, nil
 	}
@@ -121,10 +130,7 @@ func (s *server) connect(ctx context.Context) (*backend, error) {
 		return nil, err
 	}
 	now := time.Now()
-	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: dial.conn, opened: now, used: now, plans: s.cluster.schema.Load()}
-	if b.pg != nil {
-		b.addr = b.pg.PgConn().Conn().RemoteAddr().String()
-	}
+	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: dial.conn, opened: now, plans: s.cluster.schema.Load()}
 	if d := s.cluster.cfg.PoolMaxConnLifetime; d > 0 {
 		if j := s.cluster.cfg.PoolMaxConnLifetimeJitter; j > 0 {
 			d += rand.N(j)
@@ -143,6 +149,7 @@ func (s *server) connect(ctx context.Context) (*backend, error) {
 	}
 	s.open[b] = struct{}{}
 	s.mu.Unlock()
+	s.misses.Store(0)
 	s.inflight.Add(1)
 	return b, nil
 }
@@ -160,6 +167,7 @@ func (s *server) welcome(ctx context.Context, b *backend) error {
 		if err != nil {
 			return err
 		}
+		b.instance = smp.instance
 		c.observe(s, smp, nil)
 	}
 	if c.cfg.AfterConnect != nil {
@@ -170,6 +178,17 @@ func (s *server) welcome(ctx context.Context, b *backend) error {
 		return c.cfg.AfterConnect(ctx, b.pg, info)
 	}
 	return nil
+}
+
+// missed notes a failed connection attempt and returns for how long the server should be left alone. Its monitor may be
+// well: a replica's password may differ, or it has no free slot.
+func (s *server) missed() time.Duration {
+	const first, most = 100 * time.Millisecond, 10 * time.Second
+	n := s.misses.Add(1)
+	if n == 1 {
+		return 0 // one attempt says little: the monitor's next sample decides
+	}
+	return min(first<<min(n-2, 10), most)
 }
 
 // release gives a backend back: to the next who asks if it is clean, else it is closed.
@@ -205,19 +224,7 @@ func (s *server) discard(b *backend) {
 	if b.pg == nil {
 		return
 	}
-	done := b.pg.PgConn().CleanupDone()
-	select {
-	case <-done:
-	default:
-		s.cluster.cleanups.Go(func() {
-			select {
-			case <-done:
-			case <-s.cluster.life.Done():
-				b.hangUp()
-				<-done
-			}
-		})
-	}
+	s.cluster.awaitCleanup(b.pg, b.raw)
 }
 
 // drop ends a checkout of a backend that is known to be dead or must not be used again.
@@ -305,44 +312,4 @@ func (s *server) close() {
 	for _, b := range idle {
 		s.discard(b)
 	}
-}
-
-// dialed carries the socket of a connection attempt out of pgx's dial function.
-type dialed struct{ conn net.Conn }
-
-type dialedKey struct{}
-
-// pgxServerConfig is the private copy of a server's configuration whose dial function knows the handle's life: pgx
-// dials by itself, too, to cancel a statement, and that must not outlive the handle.
-func (c *Cluster) pgxServerConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
-	cfg = cfg.Copy()
-	dial := cfg.DialFunc
-	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		d, _ := ctx.Value(dialedKey{}).(*dialed)
-		dctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(c.life, cancel)()
-		conn, err := dial(dctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		if d != nil {
-			d.conn = conn
-			return conn, nil
-		}
-		stop := context.AfterFunc(c.life, func() { conn.Close() })
-		return &ownedConn{Conn: conn, stop: stop}, nil
-	}
-	return cfg
-}
-
-// ownedConn is a socket of pgx's own (a cancel request): it ends with the handle.
-type ownedConn struct {
-	net.Conn
-	stop func() bool
-}
-
-func (o *ownedConn) Close() error {
-	o.stop()
-	return o.Conn.Close()
 }

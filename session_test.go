@@ -79,7 +79,7 @@ func TestASettingIsNeverSeenByOthers(t *testing.T) {
 	done := make(chan struct{})
 	for worker := range 8 {
 		holders.Go(func() {
-			for i := range 12 {
+			for i := range 6 {
 				secret := fmt.Sprintf("%d-%d", worker, i)
 				conn, err := db.Conn(t.Context())
 				if !assert.NoError(t, err) {
@@ -230,4 +230,15 @@ func TestAnUnknownFunctionDoesNotPinTheConnection(t *testing.T) {
 	firstValue(t, t.Context(), db, "select whoami()")
 	require.Zero(t, pinned(db))
 	require.True(t, isReplica(t, db), "the next read of the same driver connection")
+}
+
+func TestAMistypedNameDoesNotPinTheConnection(t *testing.T) {
+	db := handle(t, calm(t))
+	db.SetMaxOpenConns(1)
+	for _, text := range []string{"select * from nowhere", "select no_such_function(1)"} {
+		_, err := db.QueryContext(t.Context(), text)
+		require.Error(t, err)
+		require.Zero(t, pinned(db), "%s: nothing of it was executed", text)
+		require.True(t, isReplica(t, db))
+	}
 }

@@ -1,6 +1,7 @@
 package pgsplit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,6 +37,8 @@ var settings = []setting{
 	balancerSetting(),
 	boolSetting("replica_reads", "ReplicaReads", func(c *Config) *bool { return &c.ReplicaReads }),
 	enumSetting("read_only_tx", "ReadOnlyTx", roleNames, 1, func(c *Config) *Role { return &c.ReadOnlyTx }),
+	listSetting("safe_functions", "SafeFunctions", func(c *Config) *[]string { return &c.SafeFunctions }),
+	listSetting("unsafe_functions", "UnsafeFunctions", func(c *Config) *[]string { return &c.UnsafeFunctions }),
 	durationSetting("failover_timeout", "FailoverTimeout", 0, "no wait", func(c *Config) *time.Duration { return &c.FailoverTimeout }),
 	durationSetting("monitor_interval", "MonitorInterval", time.Millisecond, "", func(c *Config) *time.Duration { return &c.MonitorInterval }),
 	durationSetting("monitor_timeout", "MonitorTimeout", time.Millisecond, "", func(c *Config) *time.Duration { return &c.MonitorTimeout }),
@@ -147,6 +150,25 @@ func boolSetting(key, field string, at func(*Config) *bool) setting {
 			}
 			return "off"
 		},
+	}
+}
+
+// listSetting takes names separated by commas.
+func listSetting(key, field string, at func(*Config) *[]string) setting {
+	return setting{
+		key:   key,
+		field: field,
+		set: func(c *Config, value string) error {
+			var names []string
+			for _, name := range strings.Split(value, ",") {
+				if name = strings.TrimSpace(name); name != "" {
+					names = append(names, name)
+				}
+			}
+			*at(c) = names
+			return nil
+		},
+		get: func(c *Config) string { return cmp.Or(strings.Join(*at(c), ","), "-") },
 	}
 }
 

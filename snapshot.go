@@ -2,7 +2,6 @@ package pgsplit
 
 import (
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -64,6 +63,29 @@ type world struct {
 	timeline uint32     // the highest that any primary had
 	system   string     // the system identifier of the first primary
 	ids      []identity // of each server
+	behind   []behind   // likewise
+	rivals   uint64     // bit set of the servers that claimed to be primary, on its timeline, beside the one in use
+}
+
+// behind is which instances answered under one name.
+type behind struct {
+	now, before string
+	several     bool
+}
+
+// several says whether one name leads to several instances: a load balancer over many readers, a pooler. One that was
+// restarted is another instance for good; an instance that is back after another one has answered is one of several. What
+// is known of positions then is of no use, since nobody knows whose it is.
+func (w *world) several(i int, instance string) bool {
+	b := &w.behind[i]
+	switch {
+	case instance == "" || instance == b.now:
+	case instance == b.before:
+		b.several = true
+	default:
+		b.now, b.before = instance, b.now
+	}
+	return b.several
 }
 
 // observe takes in what a look at a server brought: a sample, or the error that there is instead.
@@ -80,6 +102,11 @@ func (c *Cluster) observe(s *server, smp *sample, err error) {
 		}
 		if smp.asked.After(m.since) && !smp.asked.Before(m.until) {
 			m.healthy, m.err = true, nil
+		}
+		if c.world.several(s.index, smp.instance) {
+			fixed := *smp
+			fixed.position, fixed.flush, fixed.timeline, fixed.instance = 0, 0, 0, ""
+			smp = &fixed
 		}
 		if smp.role == RolePrimary {
 			g := c.world.ids[s.index].geometry
@@ -98,9 +125,9 @@ func (c *Cluster) observeIdentity(s *server, id identity) {
 	c.world.ids[s.index] = id
 }
 
-// same says whether two entries of the configuration are one server under two names.
-func (w *world) same(i, j int) bool {
-	return w.ids[i].instance != "" && w.ids[i].instance == w.ids[j].instance
+// same says whether two samples are of one server that is configured under two names.
+func same(a, b *sample) bool {
+	return a != nil && b != nil && a.instance != "" && a.instance == b.instance
 }
 
 // observeStatic notes that a server cannot be sampled: it keeps the role that it was configured with.
@@ -169,106 +196,6 @@ func (c *Cluster) change(edit func(*snapshot)) {
 	}
 }
 
-// electPrimary decides who the primary is. The higher timeline wins, and the highest ever seen is remembered: an old
-// primary that comes back gets nothing, even alone. Of two on one timeline the one in use stays.
-func (c *Cluster) electPrimary(old, next *snapshot) {
-	w := &c.world
-	var best *member
-	var rival *member
-	next.known = true
-	for i := range next.members {
-		m := &next.members[i]
-		next.known = next.known && m.known
-		if m.role != RolePrimary || m.sample == nil && !m.static || !m.healthy {
-			continue
-		}
-		if w.foreign(i) {
-			m.fail(errors.New("pgsplit: the server belongs to another database system than the primary"), time.Now())
-			continue
-		}
-		if !m.static && m.sample.timeline != 0 && m.sample.timeline < w.timeline {
-			continue
-		}
-		switch {
-		case best == nil:
-			best = m
-		case best.better(m):
-			best, rival = m, nil
-		case m.better(best):
-		case w.same(i, best.srv.index):
-			// The one named first stands for both.
-		case m.srv == next.primary:
-			best = m
-		case best.srv != next.primary:
-			rival = m
-		}
-	}
-	switch {
-	case best == nil:
-		// A primary that just does not answer stays the one to wait for; one that says it is a standby does not.
-		if next.primary != nil && next.members[next.primary.index].role == RoleReplica {
-			next.primary = nil
-		}
-	case rival != nil:
-		next.primary = nil
-		next.conflict = fmt.Errorf("pgsplit: %s and %s both say they are the primary", best.srv.name, rival.srv.name)
-	default:
-		next.primary, next.seenPrimary = best.srv, true
-		c.crown(old, next, best)
-	}
-	next.settled = next.primary != nil || next.known
-	if p := next.primary; p != nil && !next.members[p.index].healthy {
-		if smp := next.members[p.index].sample; smp != nil {
-			next.primaryDown = smp.asked
-		}
-	}
-}
-
-// better says whether other is the better primary: not fenced where this one is, or of a higher timeline.
-func (m *member) better(other *member) bool {
-	if m.static || other.static {
-		return false
-	}
-	if m.sample.readOnly != other.sample.readOnly {
-		return m.sample.readOnly
-	}
-	return other.sample.timeline > m.sample.timeline
-}
-
-func (w *world) foreign(i int) bool {
-	return w.system != "" && w.ids[i].system != "" && w.ids[i].system != w.system
-}
-
-// crown takes note of the primary's sample. When it is another primary than before, or it has been promoted, positions
-// of before mean nothing any more: the history starts afresh, and marks are raised to the first position of the new one.
-func (c *Cluster) crown(old, next *snapshot, m *member) {
-	w := &c.world
-	if w.system == "" {
-		w.system = w.ids[m.srv.index].system
-	}
-	if m.static {
-		return
-	}
-	smp := m.sample
-	changed := old.seenPrimary && (old.primary != m.srv || smp.timeline > w.timeline)
-	w.timeline = max(w.timeline, smp.timeline)
-	if changed {
-		w.history = history{}
-		next.resolved = resolution{}
-		if smp.position != 0 {
-			next.resolved = resolution{count: smp.covers, lsn: smp.position, timeline: smp.timeline}
-		}
-		for i := range next.members {
-			if o := &next.members[i]; o.sample != nil {
-				o.left = o.sample.position
-			}
-		}
-	}
-	if smp.flush != 0 {
-		w.history.add(smp.asked, smp.flush, max(c.cfg.MaxLag/historySteps, time.Millisecond))
-	}
-}
-
 // noteWrites resolves marks: a sample of the primary covers every write that had completed when it was asked for.
 func (c *Cluster) noteWrites(next *snapshot) {
 	if next.primary == nil {
@@ -286,7 +213,7 @@ func (c *Cluster) judgeReplicas(next *snapshot) {
 	claims := 0
 	for i := range next.members {
 		m := &next.members[i]
-		if m.role == RolePrimary && m.healthy && (next.primary == nil || m.srv == next.primary || !c.world.same(i, next.primary.index)) {
+		if m.role == RolePrimary && m.healthy && (next.primary == nil || m.srv == next.primary || !same(m.sample, next.members[next.primary.index].sample)) {
 			claims++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 )
 
 var (
@@ -24,6 +25,7 @@ type Stmt struct {
 // case of an error, else the primary.
 func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	c.settle()
+	c.until = time.Time{}
 	d := directivesOf(ctx)
 	c.analyze(query)
 	n, err := c.describe(ctx, d, query)
@@ -33,14 +35,32 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return &Stmt{conn: c, query: query, params: n}, nil
 }
 
-func (c *Conn) describe(ctx context.Context, d *directives, query string) (int, error) {
+func (c *Conn) describe(ctx context.Context, d *directives, query string) (n int, err error) {
 	if t := c.tx; t != nil && t.replica {
-		return t.backend.describe(ctx, query)
+		err = t.backend.guarded(func() error {
+			n, err = t.backend.describe(ctx, query)
+			return err
+		})
+		if err == nil || t.used {
+			return n, err
+		}
+		v, lost, pause := judge(ctx, t.backend, err)
+		if lost {
+			c.cluster.suspect(t.backend.srv, err, pause)
+		}
+		if v == passOn {
+			return n, err
+		}
+		if err := t.toPrimary(); err != nil {
+			return 0, err
+		}
 	}
 	if c.route(&c.st, d) == ReasonReplica && !c.lost {
-		n, err, answered := c.describeReplica(ctx, d, query)
-		if answered {
-			return n, err
+		for again := true; again; again = c.awaitReplica(ctx) {
+			n, err, answered := c.describeReplica(ctx, d, query)
+			if answered {
+				return n, err
+			}
 		}
 	}
 	for attempt := 1; ; attempt++ {
@@ -71,11 +91,10 @@ func (c *Conn) describeReplica(ctx context.Context, d *directives, query string)
 	if b == nil {
 		return 0, err, err != nil
 	}
-	b.await()
-	n, err = b.describe(ctx, query)
-	if !b.answered() {
-		err = errors.Join(errSilent, err)
-	}
+	err = b.guarded(func() error {
+		n, err = b.describe(ctx, query)
+		return err
+	})
 	if err == nil {
 		return n, nil, true
 	}

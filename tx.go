@@ -6,6 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +27,7 @@ type Tx struct {
 	opts    driver.TxOptions
 
 	replica bool // on a replica
+	over    bool // it was to move to the primary, and could not: nothing runs in it any more
 	used    bool // on a replica, and a statement has run: it cannot move any more
 }
 
@@ -31,13 +35,16 @@ type Tx struct {
 // (read_only_tx=replica), and the isolation level is not SERIALIZABLE, which standbys do not know.
 func (c *Conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	c.settle()
+	c.until = time.Time{}
 	d := directivesOf(ctx)
 	reason := ReasonTransaction
 	if c.mayReadOnReplica(d, opts) {
-		var tx driver.Tx
-		var err error
-		if tx, reason, err = c.beginReplica(ctx, d, opts); tx != nil || err != nil {
-			return tx, err
+		for again := true; again; again = c.awaitReplica(ctx) {
+			var tx driver.Tx
+			var err error
+			if tx, reason, err = c.beginReplica(ctx, d, opts); tx != nil || err != nil {
+				return tx, err
+			}
 		}
 	}
 	return c.beginPrimary(ctx, d, opts, reason)
@@ -58,11 +65,11 @@ func (c *Conn) beginReplica(ctx context.Context, d *directives, opts driver.TxOp
 			return nil, reason, err
 		}
 		c.cluster.traceRoute(ctx, d, b.srv, ReasonReadOnlyTransaction, "", attempt)
-		b.await()
-		inner, err := b.begin(ctx, opts)
-		if !b.answered() {
-			err = errors.Join(errSilent, err)
-		}
+		var inner driver.Tx
+		err = b.guarded(func() (err error) {
+			inner, err = b.begin(ctx, opts)
+			return err
+		})
 		if err == nil {
 			c.tx = &Tx{conn: c, inner: inner, backend: b, ctx: ctx, opts: opts, replica: true}
 			return c.tx, 0, nil
@@ -107,14 +114,20 @@ func (c *Conn) beginPrimary(ctx context.Context, d *directives, opts driver.TxOp
 
 // Commit commits. It is never repeated: when its answer is lost, nobody knows whether it took effect.
 func (t *Tx) Commit() error {
-	err := t.inner.Commit()
-	t.end()
+	if t.over {
+		t.end()
+		return driver.ErrBadConn
+	}
 	if t.replica {
+		err := t.backend.guarded(t.inner.Commit)
+		t.end()
 		return err
 	}
+	err := t.inner.Commit()
+	t.end()
 	if t.conn.changed {
 		t.conn.changed = false
-		t.conn.cluster.schema.Add(1) // now the others see it, too
+		t.conn.cluster.schemaChanged() // now the others see it, too
 	}
 	if b := t.backend; b.dirty {
 		var pgErr *pgconn.PgError
@@ -126,17 +139,28 @@ func (t *Tx) Commit() error {
 
 // Rollback rolls back. Nothing is kept, whatever it returns: a connection that cannot say ROLLBACK is closed.
 func (t *Tx) Rollback() error {
-	err := t.inner.Rollback()
-	t.end()
+	if t.over {
+		t.end()
+		return nil
+	}
 	if t.replica {
+		err := t.backend.guarded(t.inner.Rollback)
+		t.end()
+		if errors.Is(err, errSilent) {
+			return nil // its connection is gone, and the transaction with it
+		}
 		return err
 	}
+	err := t.inner.Rollback()
+	t.end()
 	t.backend.dirty, t.conn.changed = false, false
 	return t.conn.fail(t.backend, err)
 }
 
 func (t *Tx) end() {
-	t.backend.inTx = false
+	if t.backend != nil {
+		t.backend.inTx = false
+	}
 	if t.conn.tx == t {
 		t.conn.tx = nil
 	}
@@ -153,24 +177,38 @@ func (t *Tx) moves() (bool, error) {
 	if !t.used {
 		return true, nil
 	}
-	if st.Flags&statement.Locks != 0 || st.Pin != 0 {
+	if locksWithoutRefusal(st) || st.Pin&^statement.PinUnknown != 0 {
 		return false, fmt.Errorf("pgsplit: a statement that %s cannot run in a read-only transaction on a replica:"+
 			" run it first in the transaction, or begin the transaction under WithPrimary", reasonOf(st))
 	}
 	return false, nil
 }
 
+// locksWithoutRefusal says whether a text takes a lock that a standby grants by itself. Row locks it refuses, with the
+// error that a read-only transaction on the primary gives.
+func locksWithoutRefusal(st *statement.Analysis) bool {
+	if st.Flags&statement.Locks == 0 {
+		return false
+	}
+	return st.Kind == statement.Lock || slices.ContainsFunc(st.Functions(), func(n statement.Name) bool {
+		return strings.Contains(n.Name, "advisory")
+	})
+}
+
 // toPrimary begins the transaction anew on the primary. Nothing has run in it so far.
 func (t *Tx) toPrimary() error {
 	c := t.conn
 	if !t.backend.closed() {
-		t.inner.Rollback()
+		t.backend.guarded(t.inner.Rollback)
 	}
 	t.backend.inTx = false
+	t.backend, t.replica = nil, false
 	c.tx = nil
 	c.returnReader()
 	tx, err := c.beginPrimary(t.ctx, directivesOf(t.ctx), t.opts, ReasonReplicaFailed)
 	if err != nil {
+		// The application still holds the transaction: whatever it does in it must fail, not run outside of it.
+		t.over, c.lost, c.tx = true, true, t
 		return err
 	}
 	*t = *tx.(*Tx)
@@ -180,13 +218,13 @@ func (t *Tx) toPrimary() error {
 
 func execIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
 	return inReplicaTx(ctx, t, query,
-		func(b *backend) (driver.Result, error) { return b.exec(ctx, query, args, prepared) },
+		func(b *backend) (driver.Result, error) { return b.exec(ctx, query, args, prepared, false) },
 		func() (driver.Result, error) { return t.conn.exec(ctx, query, args, prepared) })
 }
 
 func queryIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
 	return inReplicaTx(ctx, t, query,
-		func(b *backend) (driver.Rows, error) { return b.query(ctx, query, args, prepared) },
+		func(b *backend) (driver.Rows, error) { return b.query(ctx, query, args, prepared, false) },
 		func() (driver.Rows, error) { return t.conn.query(ctx, query, args, prepared) })
 }
 
@@ -207,11 +245,11 @@ func inReplicaTx[T any](ctx context.Context, t *Tx, query string, here func(*bac
 	}
 	b := t.backend
 	c.cluster.traceRoute(ctx, d, b.srv, ReasonReadOnlyTransaction, query, 1)
-	b.await()
-	res, err := here(b)
-	if !b.answered() {
-		err = errors.Join(errSilent, err)
-	}
+	var res T
+	err = b.guarded(func() (err error) {
+		res, err = here(b)
+		return err
+	})
 	if err == nil {
 		t.used = true
 		return res, nil

@@ -103,7 +103,12 @@ func canonical(s serverlog.Statement) serverlog.Statement {
 	if m := simpleLimit.FindStringSubmatch(s.Text); m != nil {
 		s = serverlog.Statement{Text: m[1] + " $1", Parameters: "$1 = '1'"}
 	}
-	s.Text = strings.TrimSpace(s.Text)
+	// It takes the constraints of a new table from a map, in any order.
+	if head, constraints, ok := strings.Cut(s.Text, ",CONSTRAINT "); ok && strings.HasPrefix(head, "CREATE TABLE ") {
+		all := strings.Split(strings.TrimSuffix(constraints, ")"), ",CONSTRAINT ")
+		slices.Sort(all)
+		s.Text = head + ",CONSTRAINT " + strings.Join(all, ",CONSTRAINT ") + ")"
+	}
 	return s
 }
 

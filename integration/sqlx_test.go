@@ -15,13 +15,13 @@ import (
 // sqlxOn runs the sqlx application on an empty schema.
 func sqlxOn(t *testing.T, driver, dsn string, replicas condition) ([]step.Step, []observation) {
 	t.Helper()
-	emptySchema(t)
-	before := replicas.arrange(t)
+	cluster.emptySchema(t)
+	before := replicas(t)
 	db, err := sqlx.ConnectContext(t.Context(), driver, dsn)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	steps := sqlxapp.Steps(db)
-	return steps, run(t, steps, before)
+	return steps, run(t, db.DB, steps, before)
 }
 
 func TestSqlxApplicationBehavesAsOnPgx(t *testing.T) {
@@ -40,7 +40,7 @@ func TestSqlxApplicationBehavesAsOnPgx(t *testing.T) {
 		everyServerServed(t, onSplit)
 	})
 	t.Run("read your writes, replicas paused", func(t *testing.T) {
-		_, onSplit := sqlxOn(t, "pgsplit", split("read_your_writes", "strict"), paused)
+		_, onSplit := sqlxOn(t, "pgsplit", split("read_your_writes", "strict"), pausedFrom("create a user"))
 		sameResults(t, steps, onPgx, onSplit)
 	})
 	t.Run("replica reads off", func(t *testing.T) {

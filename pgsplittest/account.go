@@ -67,9 +67,12 @@ func (a account) canReach(dir string) error {
 
 // tempDir makes a folder in which the account can have folders of its own.
 func (a account) tempDir(prefix string) (string, error) {
-	bases := []string{os.TempDir()}
-	if a.differs {
-		bases = append(bases, "/tmp", "/var/tmp")
+	bases := []string{os.Getenv(EnvDir)}
+	if bases[0] == "" {
+		bases[0] = os.TempDir()
+		if a.differs {
+			bases = append(bases, "/tmp", "/var/tmp")
+		}
 	}
 	var errs []error
 	for _, base := range bases {

@@ -23,7 +23,7 @@ func await(ctx context.Context, what string, ask func() (bool, error)) error {
 		if ok {
 			return nil
 		}
-		if _, is := errors.AsType[hopeless](err); is {
+		if errors.As(err, &hopeless{}) {
 			return err
 		}
 		if err != nil {

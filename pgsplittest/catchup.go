@@ -2,6 +2,7 @@ package pgsplittest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -23,62 +24,57 @@ func (c *Cluster) WaitForCatchUp() error {
 func (s *Server) WaitForCatchUp() error {
 	ctx, cancel := s.timeout()
 	defer cancel()
-	if s.replicatesFrom() == nil {
-		return s.errorf("catch up: the server follows no other")
-	}
-	from := s.primary()
-	if err := s.catchUpWith(ctx, from); err != nil {
-		return s.errorf("catch up with %s: %w", from.Name, err)
+	if err := s.catchUp(ctx); err != nil {
+		return s.errorf("catch up: %w", err)
 	}
 	return nil
 }
 
-func (s *Server) catchUpWith(ctx context.Context, from *Server) error {
-	source, err := from.connect(ctx)
-	if err != nil {
-		return err
+func (s *Server) catchUp(ctx context.Context) error {
+	from := s.primary()
+	if from == s {
+		return errors.New("the server follows no other")
 	}
-	defer closeConn(source)
-	replica, err := s.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer closeConn(replica)
+	source, replica := asker{server: from}, asker{server: s}
+	defer source.close()
+	defer replica.close()
 
-	wal, err := queryPages(ctx, source)
-	if err != nil {
-		return err
-	}
-	goal, err := queryPosition(ctx, source, "pg_current_wal_insert_lsn()")
-	if err != nil {
-		return err
-	}
-	goal = wal.reachable(goal)
-	begin := time.Now()
-	var at position
-	err = await(ctx, "the position "+goal.String(), func() (bool, error) {
+	var wal pages
+	var goal, at position
+	var goalAt time.Time
+	err := await(ctx, "replay", func() (bool, error) {
+		for _, needed := range []*Server{from, s} {
+			if !needed.Running() {
+				return false, hopeless{fmt.Errorf("%s: %w", needed.Name, errNotRunning)}
+			}
+		}
 		var err error
-		if at, err = queryPosition(ctx, replica, "pg_last_wal_replay_lsn()"); err != nil || at >= goal {
-			return at >= goal, err
+		if goalAt.IsZero() {
+			if wal, err = source.pages(ctx); err != nil {
+				return false, err
+			}
+			if goal, err = source.position(ctx, "pg_current_wal_insert_lsn()"); err != nil {
+				return false, err
+			}
+			goal, goalAt = wal.reachable(goal), time.Now()
+		}
+		if at, err = replica.position(ctx, "pg_last_wal_replay_lsn()"); err != nil || at >= goal {
+			return err == nil, err
 		}
 		// What is not flushed after this time belongs to no commit, not even one
 		// made with synchronous_commit=off: a transaction that stays open can keep
 		// its records back for much longer, and nobody can see them before its end.
-		if time.Since(begin) < asyncCommitDelay {
+		if time.Since(goalAt) < asyncCommitDelay {
 			return false, nil
 		}
-		flushed, err := queryPosition(ctx, source, "pg_current_wal_flush_lsn()")
+		flushed, err := source.position(ctx, "pg_current_wal_flush_lsn()")
 		if err == nil {
 			goal = min(goal, wal.reachable(flushed))
 		}
 		return false, err
 	})
 	if err != nil {
-		paused, _ := queryText(ctx, replica, "SELECT pg_is_wal_replay_paused()")
-		if paused == "t" {
-			err = fmt.Errorf("%w; its replay is paused", err)
-		}
-		return fmt.Errorf("%w; it is at %s", err, at)
+		return fmt.Errorf("%w: it is at %s, %s at %s%s", err, at, from.Name, goal, s.pauseHint())
 	}
 	return nil
 }
@@ -86,3 +82,13 @@ func (s *Server) catchUpWith(ctx context.Context, from *Server) error {
 // The WAL writer flushes an asynchronous commit after three times its delay of
 // 200 ms at the latest.
 const asyncCommitDelay = time.Second
+
+// pauseHint names the usual reason for a replica that does not catch up.
+func (s *Server) pauseHint() string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if paused, _ := s.ask(ctx, "SELECT pg_is_wal_replay_paused()"); paused {
+		return ", and its replay is paused"
+	}
+	return ""
+}

@@ -50,7 +50,7 @@ func (s *Server) dropSharedMemory() {
 	}
 }
 
-// childrenOf lists the direct children of a process; a server's have none.
+// childrenOf lists the direct children of a process. A server's children have none.
 func childrenOf(parent int) ([]int, error) {
 	table, err := processTable()
 	if err != nil {

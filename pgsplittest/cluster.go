@@ -82,6 +82,8 @@ func Run(ctx context.Context, opts Options) (_ *Cluster, err error) {
 }
 
 func (c *Cluster) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
 	begin := time.Now()
 	tmpl, err := c.template(ctx)
 	if err != nil {
@@ -97,21 +99,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	c.current = c.Primary
 
-	// All servers begin at the same clean checkpoint of one data folder, so no
-	// base backup is needed: a replica streams from there on.
-	if err := eachServer(c.Servers(), func(s *Server) error {
-		if err := c.account.ownDir(s.dir); err != nil {
-			return err
-		}
-		return copyTree(filepath.Join(tmpl.dir, "data"), s.data(), c.account, nil)
-	}); err != nil {
-		return fmt.Errorf("copy the data folder: %w", err)
-	}
-	// The port of the primary is settled before a replica is told of it.
-	if err := c.Primary.startOnFreePort(ctx); err != nil {
-		return err
-	}
-	if err := eachServer(c.Replicas, func(s *Server) error { return s.startOnFreePort(ctx) }); err != nil {
+	if err := c.startServers(ctx, tmpl); err != nil {
 		return err
 	}
 	if c.opts.SetupSQL != "" {
@@ -119,16 +107,43 @@ func (c *Cluster) start(ctx context.Context) error {
 			return fmt.Errorf("SetupSQL: %w", err)
 		}
 	}
-	for _, r := range c.Replicas {
-		if err := r.waitForStreaming(ctx, c.Primary); err != nil {
+	if err := eachServer(c.Replicas, func(s *Server) error {
+		if err := s.waitForStreaming(ctx, c.Primary); err != nil {
 			return err
 		}
-	}
-	if err := c.WaitForCatchUp(); err != nil {
+		return s.catchUp(ctx)
+	}); err != nil {
 		return err
 	}
 	c.opts.Logf("PostgreSQL %s, a primary and %d replicas, started in %v", c.programs.Version, len(c.Replicas), time.Since(begin).Round(time.Millisecond))
 	return nil
+}
+
+// startServers starts all servers from one data folder. They begin at the same
+// clean checkpoint, so no base backup is needed: a replica streams from there on.
+func (c *Cluster) startServers(ctx context.Context, tmpl template) error {
+	settled := make(chan struct{}) // closed when the primary has its port, or has failed
+	return eachServer(c.Servers(), func(s *Server) error {
+		if s == c.Primary {
+			defer close(settled)
+		}
+		if err := c.account.ownDir(s.dir); err != nil {
+			return err
+		}
+		if err := copyTree(filepath.Join(tmpl.dir, "data"), s.data(), c.account, nil); err != nil {
+			return fmt.Errorf("copy the data folder to %s: %w", s.dir, err)
+		}
+		if s != c.Primary {
+			<-settled
+			if !c.Primary.Running() {
+				return nil // the primary's error says it all
+			}
+		}
+		if err := s.startOnFreePort(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", s.Name, err)
+		}
+		return nil
+	})
 }
 
 // Servers returns all servers, the first primary first.
@@ -182,9 +197,7 @@ func eachServer(servers []*Server, f func(*Server) error) error {
 	var wg sync.WaitGroup
 	for i, s := range servers {
 		wg.Go(func() {
-			if err := f(s); err != nil {
-				errs[i] = fmt.Errorf("%s: %w", s.Name, err)
-			}
+			errs[i] = f(s)
 		})
 	}
 	wg.Wait()

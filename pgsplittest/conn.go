@@ -46,13 +46,37 @@ func queryText(ctx context.Context, conn *pgx.Conn, sql string) (string, error) 
 
 // ask runs a question for true or false on a connection of its own.
 func (s *Server) ask(ctx context.Context, question string) (bool, error) {
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer closeConn(conn)
-	answer, err := queryText(ctx, conn, question)
+	once := asker{server: s}
+	defer once.close()
+	return once.ask(ctx, question)
+}
+
+// asker asks a server over and over, on one connection as long as it lives.
+type asker struct {
+	server *Server
+	conn   *pgx.Conn
+}
+
+func (a *asker) ask(ctx context.Context, question string) (bool, error) {
+	answer, err := a.text(ctx, question)
 	return answer == "t", err
+}
+
+func (a *asker) text(ctx context.Context, question string) (string, error) {
+	if a.conn == nil || a.conn.IsClosed() {
+		conn, err := a.server.connect(ctx)
+		if err != nil {
+			return "", err
+		}
+		a.conn = conn
+	}
+	return queryText(ctx, a.conn, question)
+}
+
+func (a *asker) close() {
+	if a.conn != nil {
+		closeConn(a.conn)
+	}
 }
 
 func firstValue(results []*pgconn.Result) (string, error) {

@@ -13,8 +13,11 @@ import (
 // go away while it copies are left out too: a running server removes some.
 func copyTree(from, to string, owner account, skip func(rel string) bool) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
+		if err != nil && path != from {
 			return unlessGone(err)
+		}
+		if err != nil {
+			return err
 		}
 		rel, err := filepath.Rel(from, path)
 		if err != nil {

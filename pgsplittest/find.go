@@ -2,7 +2,6 @@ package pgsplittest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,10 +12,6 @@ import (
 	"strings"
 	"sync"
 )
-
-// EnvBinDir is the environment variable that names the folder with the server
-// programs. When it is set, no other place is looked at.
-const EnvBinDir = "PGSPLITTEST_BIN"
 
 // Programs is a folder with PostgreSQL's server programs, of which initdb and
 // postgres are used.
@@ -82,19 +77,25 @@ func FindPrograms(ctx context.Context, opts Options) (Programs, error) {
 		}
 		errs = append(errs, err)
 	}
-	if len(errs) > 0 {
-		return Programs{}, errors.Join(errs...)
-	}
-	return Programs{}, notFound(opts.Version)
+	return Programs{}, notFound(opts.Version, errs)
 }
 
-func notFound(version string) error {
+// notFound is one line, also with what the providers have said.
+func notFound(version string, provided []error) error {
 	what := "PostgreSQL server programs (initdb, postgres)"
 	if version != "" {
 		what += " of version " + version
 	}
-	return fmt.Errorf("no %s found: install them (apt-get install postgresql, dnf install postgresql-server, brew install postgresql), "+
-		"name their folder in %s, or import github.com/pgsplit/pgsplit/pgsplittest/download", what, EnvBinDir)
+	hint := ", or import github.com/pgsplit/pgsplit/pgsplittest/download"
+	if len(provided) > 0 {
+		hint = ""
+	}
+	err := fmt.Errorf("no %s found: install them (apt-get install postgresql, dnf install postgresql-server, brew install postgresql), "+
+		"name their folder in %s%s", what, EnvBinDir, hint)
+	for _, p := range provided {
+		err = fmt.Errorf("%w; %w", err, p)
+	}
+	return err
 }
 
 // newest returns the newest usable programs of the version among the folders.

@@ -11,20 +11,20 @@ import (
 // Promote moves the role of the primary to the given server, as an operator or
 // a failover manager would. A primary that still runs is shut down in good order
 // first and comes back as a replica; one that is down stays down, for
-// [Server.Follow] to bring it back. The other running replicas follow the new
-// primary, and have caught up with it when Promote returns.
+// [Server.Follow] to bring it back, and so does a frozen one. The other running
+// replicas follow the new primary, and have caught up with it when Promote returns.
 func (c *Cluster) Promote(replica *Server) error {
 	old := c.CurrentPrimary()
 	if old == replica {
 		return replica.errorf("promote: the server is the primary already")
 	}
-	followers := []*Server{}
+	var followers []*Server
 	for _, s := range c.Servers() {
-		if s != replica && s.Running() {
+		if s != replica && s.answers() {
 			followers = append(followers, s)
 		}
 	}
-	if old.Running() {
+	if old.answers() {
 		if err := old.Stop(); err != nil {
 			return err
 		}
@@ -47,7 +47,8 @@ func (c *Cluster) Promote(replica *Server) error {
 // from there. A replica goes on from where it is when it can. A former primary,
 // or a replica that has replayed what the other server never had, gets the other
 // server's data in place of its own (its log and parameters stay). A server that
-// is not running is started.
+// is not running is started. Replay that is paused keeps a replica from changing
+// over to a new primary's timeline: resume it first.
 func (s *Server) Follow(primary *Server) error {
 	s.knob.Lock()
 	defer s.knob.Unlock()
@@ -59,9 +60,19 @@ func (s *Server) Follow(primary *Server) error {
 	return nil
 }
 
+// answers is false for a server that is not running or frozen.
+func (s *Server) answers() bool {
+	s.knob.Lock()
+	defer s.knob.Unlock()
+	return s.process() != nil && !s.frozen
+}
+
 func (s *Server) follow(ctx context.Context, primary *Server) error {
-	if s == primary {
+	switch {
+	case s == primary:
 		return errors.New("a server cannot follow itself")
+	case s.frozen:
+		return errors.New("the server is frozen: thaw or kill it first")
 	}
 	wasPrimary := s.replicatesFrom() == nil
 	s.setUpstream(primary)

@@ -2,6 +2,7 @@ package pgsplittest_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -68,4 +69,14 @@ func processExists(t *testing.T, pid int) bool {
 	t.Helper()
 	_, ok := processes(t)[pid]
 	return ok
+}
+
+// traversableTemp is t.TempDir for other accounts too.
+func traversableTemp(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "pgsplittest-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o777))
+	return dir
 }

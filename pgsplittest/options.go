@@ -49,14 +49,14 @@ type Options struct {
 	// lead through it, and [Server.Proxy] can break the network there.
 	Proxy bool
 
-	// Timeout bounds the start and each knob. Zero means 30 seconds.
+	// Timeout bounds the start and each knob. Zero means a minute.
 	Timeout time.Duration
 
 	// Logf, if not nil, is told of the steps of the start.
 	Logf func(format string, args ...any)
 }
 
-const defaultTimeout = 30 * time.Second
+const defaultTimeout = time.Minute
 
 // withDefaults makes the no-op defaults explicit, so that the rest of the
 // package never tests for nil or zero.

@@ -17,17 +17,33 @@
 // Server programs must be installed (see [FindPrograms]), or come from the
 // module github.com/pgsplit/pgsplit/pgsplittest/download when that is imported.
 // Works for root too: the servers then run under the account "postgres", or
-// "nobody" where there is none.
+// "nobody" where there is none. Used with PostgreSQL 13, 14, 15 and 18 so far, on
+// Linux; macOS and the BSDs go other ways in places, which have not been run.
+//
+// Environment variables, all optional:
+//
+//	PGSPLITTEST_BIN    the folder with initdb and postgres; no other place is
+//	                   looked at then
+//	PGSPLITTEST_DIR    where clusters are made, in place of the temporary folder;
+//	                   one in memory such as /dev/shm takes half of the work
+//	                   off the start
+//	PGSPLITTEST_CACHE  what is kept between starts, about 50 MB a version
 package pgsplittest
 
 import "context"
+
+// The environment variables, see above.
+const (
+	EnvBinDir   = "PGSPLITTEST_BIN"
+	EnvDir      = "PGSPLITTEST_DIR"
+	EnvCacheDir = "PGSPLITTEST_CACHE"
+)
 
 // TB is what Start needs of a *testing.T, *testing.B or *testing.F. It is an
 // interface of its own so that programs which use Run do not link the testing
 // package and its flags.
 type TB interface {
 	Helper()
-	Name() string
 	Logf(format string, args ...any)
 	Fatalf(format string, args ...any)
 	Failed() bool

@@ -25,4 +25,6 @@ func childAttr(account) *syscall.SysProcAttr { return nil }
 
 func signal(int, syscall.Signal) error { return errUnsupported }
 
+func ownedByUs(string) bool { return false }
+
 func lockFile(string) (func(), error) { return nil, errUnsupported }

@@ -42,6 +42,15 @@ func signal(pid int, sig syscall.Signal) error {
 	return nil
 }
 
+func ownedByUs(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
+
 // lockFile waits until it holds the file's lock, which ends with the process.
 func lockFile(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)

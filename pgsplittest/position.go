@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // position is a place in the WAL.
@@ -21,8 +19,8 @@ func parsePosition(text string) (position, error) {
 
 func (p position) String() string { return fmt.Sprintf("%X/%X", uint32(p>>32), uint32(p)) }
 
-func queryPosition(ctx context.Context, conn *pgx.Conn, expression string) (position, error) {
-	text, err := queryText(ctx, conn, "SELECT coalesce("+expression+", '0/0')")
+func (a *asker) position(ctx context.Context, expression string) (position, error) {
+	text, err := a.text(ctx, "SELECT coalesce("+expression+", '0/0')")
 	if err != nil {
 		return 0, err
 	}
@@ -32,12 +30,12 @@ func queryPosition(ctx context.Context, conn *pgx.Conn, expression string) (posi
 // pages are the sizes that a server was built and initialised with.
 type pages struct{ page, segment uint64 }
 
-func queryPages(ctx context.Context, conn *pgx.Conn) (pages, error) {
-	page, err := queryText(ctx, conn, "SHOW wal_block_size")
+func (a *asker) pages(ctx context.Context) (pages, error) {
+	page, err := a.text(ctx, "SHOW wal_block_size")
 	if err != nil {
 		return pages{}, err
 	}
-	segment, err := queryText(ctx, conn, "SELECT pg_size_bytes(current_setting('wal_segment_size'))")
+	segment, err := a.text(ctx, "SELECT pg_size_bytes(current_setting('wal_segment_size'))")
 	if err != nil {
 		return pages{}, err
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 )
 
 // Stop shuts the server down as an operator would ("fast"): open connections
-// get FATAL 57P01, a primary hands its last WAL to the connected replicas. A
-// frozen server is thawed first.
+// get FATAL 57P01, a primary hands its last WAL to the connected replicas, and
+// waits ten seconds for one that does not answer. A frozen server is thawed.
 func (s *Server) Stop() error {
 	return s.shutdown("stop", sigFast)
 }
@@ -117,6 +118,9 @@ func (s *Server) KillBackend(pid int) error {
 	if p == nil {
 		return s.errorf("kill backend: %w", errNotRunning)
 	}
+	if s.frozen {
+		return s.errorf("kill backend: the server is frozen and would not notice")
+	}
 	if !isChild(p.pid, pid) {
 		return s.errorf("kill backend: process %d is not one of the server's", pid)
 	}
@@ -191,19 +195,12 @@ func (s *Server) waitReady(ctx context.Context) error {
 			return false, err
 		}
 		defer closeConn(conn)
-		return true, conn.Ping(ctx)
+		err = conn.Ping(ctx)
+		return err == nil, err
 	})
 }
 
 func isChild(parent, pid int) bool {
 	children, err := childrenOf(parent)
-	if err != nil {
-		return false
-	}
-	for _, c := range children {
-		if c == pid {
-			return true
-		}
-	}
-	return false
+	return err == nil && slices.Contains(children, pid)
 }

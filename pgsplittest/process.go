@@ -43,8 +43,6 @@ var errPortTaken = errors.New("the port is in use")
 // startOnFreePort is the first start: it may still choose another port when
 // somebody was faster.
 func (s *Server) startOnFreePort(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cluster.opts.Timeout)
-	defer cancel()
 	s.knob.Lock()
 	defer s.knob.Unlock()
 	for {
@@ -64,7 +62,10 @@ func (s *Server) startOnFreePort(ctx context.Context) error {
 
 // launch starts the server and waits until it takes connections.
 func (s *Server) launch(ctx context.Context) error {
-	if s.process() != nil {
+	switch {
+	case s.discarded:
+		return errors.New("the cluster is closed")
+	case s.process() != nil:
 		return errors.New("the server is running already")
 	}
 	if err := s.conf.write(s); err != nil {
@@ -154,6 +155,7 @@ func (s *Server) lockFileSays(status string, pid int) bool {
 func (s *Server) discard() error {
 	s.knob.Lock()
 	defer s.knob.Unlock()
+	s.discarded = true
 	p := s.process()
 	if p == nil {
 		s.dropSharedMemory()
@@ -166,5 +168,7 @@ func (s *Server) discard() error {
 			return nil
 		}
 	}
-	return s.kill(p)
+	err := s.kill(p)
+	s.dropSharedMemory()
+	return err
 }

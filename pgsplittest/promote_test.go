@@ -32,8 +32,9 @@ func TestFailoverAndReturnOfTheOldPrimary(t *testing.T) {
 	_, err := c.Primary.SetParameter("work_mem", "5MB")
 	require.NoError(t, err)
 	require.NoError(t, c.Primary.Exec("alter system set maintenance_work_mem = '77MB'"))
-	require.NoError(t, c.Replicas[0].PauseReplay())
 	insertItem(t, c.Primary)
+	require.NoError(t, c.WaitForCatchUp())
+	require.NoError(t, c.Replicas[0].PauseReplay())
 	require.NoError(t, c.Primary.Kill())
 
 	require.NoError(t, c.Promote(c.Replicas[0]))
@@ -64,6 +65,22 @@ func TestTwoPrimariesUntilTheOldOneFollows(t *testing.T) {
 
 	require.NoError(t, c.Replicas[1].Follow(c.Replicas[0]), "although it is beyond where the new timeline begins")
 	require.NoError(t, c.Primary.Follow(c.Replicas[0]))
+	requireRoles(t, c, c.Replicas[0])
+	requireItemsEverywhere(t, c, "1")
+}
+
+func TestPromoteLeavesFrozenServersAlone(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 2, SetupSQL: itemsTable})
+	require.NoError(t, c.Primary.Freeze())
+	require.NoError(t, c.Replicas[1].Freeze())
+	require.NoError(t, c.Promote(c.Replicas[0]))
+	insertItem(t, c.Replicas[0])
+	require.ErrorContains(t, c.Replicas[1].Follow(c.Replicas[0]), "frozen")
+
+	require.NoError(t, c.Primary.Thaw())
+	require.NoError(t, c.Replicas[1].Thaw())
+	require.NoError(t, c.Primary.Follow(c.Replicas[0]))
+	require.NoError(t, c.Replicas[1].Follow(c.Replicas[0]))
 	requireRoles(t, c, c.Replicas[0])
 	requireItemsEverywhere(t, c, "1")
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // PauseReplay stops the replay of WAL on a replica; receiving goes on. What is
-// not replayed yet when it returns stays so until ResumeReplay.
+// not replayed yet when it returns stays so until ResumeReplay or a restart.
 func (s *Server) PauseReplay() error {
 	return s.replayKnob("pause replay", func(ctx context.Context, conn *pgx.Conn) error {
 		if err := execSQL(ctx, conn, "SELECT pg_wal_replay_pause()"); err != nil {
@@ -24,15 +24,13 @@ func (s *Server) PauseReplay() error {
 		// point where it pauses. Without the delay it comes there, and pauses before
 		// it replays that commit.
 		s.conf[applyDelayParameter] = noDelay
-		if _, err := s.reload(ctx, applyDelayParameter); err != nil {
-			return err
-		}
-		if err := s.waitForPause(ctx, conn); err != nil {
-			return err
+		_, err := s.reload(ctx, applyDelayParameter)
+		if err == nil {
+			err = s.waitForPause(ctx, conn)
 		}
 		s.conf[applyDelayParameter] = delay
-		_, err := s.reload(ctx, applyDelayParameter)
-		return err
+		_, errBack := s.reload(ctx, applyDelayParameter)
+		return errors.Join(err, errBack)
 	})
 }
 

@@ -25,12 +25,11 @@ func TestReplayKnobs(t *testing.T) {
 	})
 
 	t.Run("a delayed replica shows a commit only after the delay", func(t *testing.T) {
-		require.NoError(t, held.SetApplyDelay(700*time.Millisecond))
+		require.NoError(t, held.SetApplyDelay(time.Second))
 		begin := time.Now()
 		insertItem(t, c.Primary)
-		requireItemsStay(t, held, "1", 400*time.Millisecond)
 		require.NoError(t, held.WaitForCatchUp())
-		require.GreaterOrEqual(t, time.Since(begin), 690*time.Millisecond)
+		require.GreaterOrEqual(t, time.Since(begin), 990*time.Millisecond)
 		require.Equal(t, "2", countItems(t, held))
 	})
 

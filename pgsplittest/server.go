@@ -28,8 +28,9 @@ type Server struct {
 	dir        string // data folder and log
 	serverPort int
 
-	knob sync.Mutex // held by a knob while it works
-	conf settings
+	knob      sync.Mutex // held by a knob while it works
+	discarded bool       // nothing starts any more
+	conf      settings
 
 	frozen bool
 

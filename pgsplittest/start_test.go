@@ -133,15 +133,21 @@ func TestTwoClustersAtOnce(t *testing.T) {
 func TestCloseLeavesNoGoroutineAndNoFolder(t *testing.T) {
 	before := runtime.NumGoroutine()
 	temp := traversableTemp(t)
-	t.Setenv("TMPDIR", temp)
+	t.Setenv(pgsplittest.EnvDir, temp)
 	c, err := pgsplittest.Run(context.Background(), pgsplittest.Options{Replicas: 1, Proxy: true})
 	require.NoError(t, err)
 	conn, err := pgx.Connect(context.Background(), c.Primary.DSN())
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 	require.NoError(t, c.Close(), "a second time")
+	require.ErrorContains(t, c.Primary.Start(), "the cluster is closed")
 	require.Error(t, conn.Ping(context.Background()))
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 5*time.Second, 10*time.Millisecond, "%s", stacks{})
+	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%s", stacks[:runtime.Stack(stacks, true)])
+		}
+	}
 	left, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -149,7 +155,7 @@ func TestCloseLeavesNoGoroutineAndNoFolder(t *testing.T) {
 
 func TestRunFailsCleanly(t *testing.T) {
 	temp := traversableTemp(t)
-	t.Setenv("TMPDIR", temp)
+	t.Setenv(pgsplittest.EnvDir, temp)
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	for want, run := range map[string]func() error{
@@ -173,49 +179,4 @@ func TestRunFailsCleanly(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, left)
 	}
-}
-
-func TestCatchUpCoversAsynchronousCommitsAndIdleTransactions(t *testing.T) {
-	ctx := context.Background()
-	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: itemsTable})
-	open, err := pgx.Connect(ctx, c.Primary.DSN())
-	require.NoError(t, err)
-	defer open.Close(ctx)
-	_, err = open.Exec(ctx, "set synchronous_commit = off; insert into items values (1)")
-	require.NoError(t, err)
-	require.NoError(t, c.WaitForCatchUp())
-	require.Equal(t, "1", countItems(t, c.Replicas[0]))
-
-	_, err = open.Exec(ctx, "begin; insert into items values (1)")
-	require.NoError(t, err)
-	begin := time.Now()
-	require.NoError(t, c.WaitForCatchUp())
-	require.Less(t, time.Since(begin), 10*time.Second)
-}
-
-func TestCatchUpWaitsOutThePageHeader(t *testing.T) {
-	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: itemsTable})
-	// Small commits until one ends with a page.
-	require.NoError(t, c.Primary.Exec(`
-		create procedure fill() language plpgsql as $$
-		begin
-			for i in 1..100000 loop
-				insert into items values (i);
-				commit;
-				exit when (pg_current_wal_insert_lsn() - '0/0') % 8192 in (24, 40);
-			end loop;
-		end $$`))
-	require.NoError(t, c.Primary.Exec("call fill()"))
-	begin := time.Now()
-	require.NoError(t, c.WaitForCatchUp())
-	require.Less(t, time.Since(begin), 10*time.Second)
-	require.Equal(t, countItems(t, c.Primary), countItems(t, c.Replicas[0]))
-}
-
-// stacks prints all goroutines at the time it is printed.
-type stacks struct{}
-
-func (stacks) String() string {
-	text := make([]byte, 1<<20)
-	return string(text[:runtime.Stack(text, true)])
 }

@@ -28,6 +28,9 @@ func (s *Server) waitForStreaming(ctx context.Context, from *Server) error {
 	if err != nil {
 		return err
 	}
+	receiver, sender := asker{server: s}, asker{server: from}
+	defer receiver.close()
+	defer sender.close()
 	before := len(s.Log())
 	return await(ctx, s.Name+" to stream from "+from.Name, func() (bool, error) {
 		log := s.Log()
@@ -39,12 +42,12 @@ func (s *Server) waitForStreaming(ctx context.Context, from *Server) error {
 				return false, hopeless{errDiverged}
 			}
 		}
-		receives, err := s.ask(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming' AND sender_port = %d AND received_tli = %d)",
+		receives, err := receiver.ask(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming' AND sender_port = %d AND received_tli = %d)",
 			from.serverPort, timeline))
 		if !receives {
 			return false, err
 		}
-		return from.ask(ctx, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming' AND application_name = "+quote(s.Name)+")")
+		return sender.ask(ctx, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming' AND application_name = "+quote(s.Name)+")")
 	})
 }
 

@@ -38,12 +38,12 @@ const (
 	metadataFile = "template.json"
 )
 
-// CacheDir is where things are kept between starts: the folder named by the
-// environment variable PGSPLITTEST_CACHE, or "pgsplittest" in the user's cache
-// folder. Root's is /var/cache/pgsplittest, because the account that runs the
+// CacheDir is where things are kept between starts: the folder that the
+// environment variable PGSPLITTEST_CACHE names, or "pgsplittest" in the user's
+// cache folder. Root's is /var/cache/pgsplittest, because the account that runs the
 // servers may not enter root's home.
 func CacheDir() (string, error) {
-	dir := os.Getenv("PGSPLITTEST_CACHE")
+	dir := os.Getenv(EnvCacheDir)
 	if dir == "" && os.Geteuid() == 0 {
 		dir = "/var/cache/pgsplittest"
 	}
@@ -70,8 +70,11 @@ func (c *Cluster) template(ctx context.Context) (template, error) {
 	}
 	defer unlock()
 	if t, err := readTemplate(kept); err == nil {
+		now := time.Now()
+		_ = os.Chtimes(kept, now, now) // for the forgetting of unused ones only
 		return t, nil
 	}
+	forgetUnused(filepath.Dir(kept))
 	t, err := c.makeTemplate(ctx)
 	if err != nil {
 		return template{}, err
@@ -98,9 +101,12 @@ func (c *Cluster) lockTemplate() (path string, unlock func(), err error) {
 	return path, unlock, err
 }
 
-// readTemplate accepts only what this user has made: the folder holds programs'
-// input that is trusted.
+// readTemplate accepts only what this user has made: whoever makes a data folder
+// can have the server run anything.
 func readTemplate(dir string) (template, error) {
+	if !ownedByUs(dir) {
+		return template{}, errors.New("not ours")
+	}
 	text, err := os.ReadFile(filepath.Join(dir, metadataFile))
 	if err != nil {
 		return template{}, err
@@ -138,6 +144,17 @@ func keepTemplate(t template, dir string) error {
 		return errors.Join(err, removeAll(unfinished))
 	}
 	return os.Rename(unfinished, dir)
+}
+
+// forgetUnused removes templates, of older versions mostly, that nobody has used
+// for a month. One that cannot be removed is tried again next time.
+func forgetUnused(cache string) {
+	kept, _ := filepath.Glob(filepath.Join(cache, "template-*"))
+	for _, path := range kept {
+		if info, err := os.Stat(path); err == nil && info.IsDir() && time.Since(info.ModTime()) > 30*24*time.Hour {
+			_ = os.RemoveAll(path)
+		}
+	}
 }
 
 // makeTemplate makes a new data folder inside the cluster's own.
@@ -195,6 +212,9 @@ func (c *Cluster) runProgram(ctx context.Context, input, name string, args ...st
 	// The thread that forks has to live as long as the program.
 	if err := c.spawner.start(cmd); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	if err := c.watchdog.add(cmd.Process.Pid); err != nil {
+		return errors.Join(err, cmd.Process.Kill(), cmd.Wait())
 	}
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, lastLines(output.String(), 10))

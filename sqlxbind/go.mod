@@ -1,5 +1,5 @@
 module github.com/pgsplit/pgsplit/sqlxbind
 
-go 1.26.8
+go 1.25.0
 
 require github.com/jmoiron/sqlx v1.4.0

@@ -37,7 +37,7 @@ func Parameters() map[string]string {
 
 // Log follows the log of one server. It is not safe for concurrent use.
 type Log struct {
-	conn        *pgx.Conn
+	conn        *pgx.Conn // the caller's
 	file        *os.File
 	application string
 	marks       int
@@ -45,18 +45,9 @@ type Log struct {
 }
 
 // Follow begins at the present end of the server's log and notices what connections with this application_name execute.
-// The role of dsn must be a member of pg_monitor, and the process must be allowed to read the server's files.
-func Follow(ctx context.Context, dsn, application string) (_ *Log, err error) {
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return nil, err
-	}
-	l := &Log{conn: conn, application: application}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, l.Close())
-		}
-	}()
+// The role of conn must be a member of pg_monitor, and the process must be allowed to read the server's files. The
+// connection stays the caller's, who may use it between two calls and closes it after the Log.
+func Follow(ctx context.Context, conn *pgx.Conn, application string) (_ *Log, err error) {
 	var folder, name string
 	if err := conn.QueryRow(ctx, `SELECT current_setting('data_directory'), pg_current_logfile('csvlog')`).Scan(&folder, &name); err != nil {
 		return nil, fmt.Errorf("ask for the log file: %w", err)
@@ -64,20 +55,19 @@ func Follow(ctx context.Context, dsn, application string) (_ *Log, err error) {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(folder, name)
 	}
-	if l.file, err = os.Open(name); err != nil {
+	file, err := os.Open(name)
+	if err != nil {
 		return nil, err
 	}
-	return l, l.skip(ctx)
+	l := &Log{conn: conn, file: file, application: application}
+	if err := l.skip(ctx); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return l, nil
 }
 
 // Close ends the following.
-func (l *Log) Close() error {
-	err := l.conn.Close(context.Background())
-	if l.file != nil {
-		err = errors.Join(err, l.file.Close())
-	}
-	return err
-}
+func (l *Log) Close() error { return l.file.Close() }
 
 // Take returns what the application has executed since the last call, in the order of the log. Everything is included
 // whose answer has arrived before the call: a server logs a statement before it executes it, and the log keeps the order

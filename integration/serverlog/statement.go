@@ -63,5 +63,6 @@ func parse(text, mark, application string) ([]Statement, int64, error) {
 }
 
 // internal matches what drivers send on the application's connections by themselves: pgx a comment to a connection that
-// has been idle for a second, pgsplit a look at the server to a connection that has just been opened.
-var internal = regexp.MustCompile(`^-- ping$|pg_is_in_recovery\(\)`)
+// has been idle for a second; pgsplit a look at the server to a connection that has just been opened, and an order to forget
+// prepared statements to one that may hold some from before a change of tables.
+var internal = regexp.MustCompile(`^-- ping$|^/\* pgsplit |^deallocate all$`)

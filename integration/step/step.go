@@ -73,7 +73,6 @@ func Describe(err error, sentinels map[string]error) *Failure {
 		}
 	}
 	slices.Sort(f.Is)
-	//nolint:errorlint // the direct assertion is what is being looked at
 	_, f.Direct = err.(*pgconn.PgError)
 	if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) {
 		f.Postgres = pgErr

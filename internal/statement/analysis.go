@@ -30,16 +30,20 @@ type Analysis struct {
 	types     []Name
 
 	lex  lexer
-	prev token // the token before tok
-	tok  token
-	peek token // the token after tok
+	ring [3]token // where the three below point, in turns
+	prev *token   // the token before tok
+	tok  *token
+	peek *token // the token after tok
 
 	// What the statement at hand does, and all statements of this reading.
 	flags      Flags
 	pin, unpin Pin
 	kind       Kind
-	main       Kind // of the statement that a WITH list belongs to
-	infixNot   bool // the last NOT stood after an operand
+	main       Kind  // of the statement that a WITH list belongs to
+	infixNot   bool  // the last NOT stood after an operand
+	castEnd    int32 // where the last cast of a constant ends
+	callEnd    int32 // where the last call ends
+	apart      int32 // where the last parenthesis ends that is no operand
 	statements int
 	tail       int // where the last statement ends
 

@@ -6,20 +6,20 @@ import "strings"
 func (a *Analysis) call(c chain) {
 	n := Name{}
 	if c.parts > 1 {
-		n.Schema = a.text(c.schema)
+		n.Schema = a.text(&c.schema)
 	}
 	var b *builtin
 	if n.Schema == "" || n.Schema == "pg_catalog" {
-		b = a.builtin(c.name)
+		b = a.builtin(&c.name)
 	}
 	open := level{kind: levelCall}
 	switch {
 	case b != nil:
 		n.Name, n.Class = b.name, b.class
 	case n.Schema == "information_schema":
-		n.Name, n.Class = a.text(c.name), ClassCatalog
+		n.Name, n.Class = a.text(&c.name), ClassCatalog
 	default:
-		n.Name = a.text(c.name)
+		n.Name = a.text(&c.name)
 	}
 	a.functions = append(a.functions, n)
 	a.next()
@@ -32,7 +32,7 @@ func (a *Analysis) call(c chain) {
 }
 
 // builtin finds the built-in function that a token names.
-func (a *Analysis) builtin(t token) *builtin {
+func (a *Analysis) builtin(t *token) *builtin {
 	if t.kind == tokenWord {
 		return findBuiltin(a.lex.src[t.start:t.end], t.hash)
 	}
@@ -74,7 +74,7 @@ func (a *Analysis) constant() (string, bool) {
 	if end := look.next(); end.kind != tokenComma && end.kind != tokenRight {
 		return "", false
 	}
-	return a.lex.body(a.peek)
+	return a.lex.body(*a.peek)
 }
 
 // runsRead tells whether the first argument of a call is the text of a read, of which the relations and functions are

@@ -21,7 +21,7 @@ func (a *Analysis) change(l *level) {
 		a.main = kind
 	}
 	a.next()
-	a.target()
+	a.target(true)
 	if a.operatorIs(a.peek, '*') {
 		a.next()
 	}
@@ -39,8 +39,8 @@ func (a *Analysis) require(w keyword) {
 	}
 }
 
-// target reads [ONLY] relation, which is written, of which tok is the first token.
-func (a *Analysis) target() {
+// target reads [ONLY] relation, of which tok is the first token.
+func (a *Analysis) target(write bool) {
 	if a.at(kwOnly) {
 		a.next()
 	}
@@ -53,7 +53,7 @@ func (a *Analysis) target() {
 		return
 	}
 	c := a.chain()
-	a.relation(c, true)
+	a.relation(c, write)
 	if r := &a.relations[len(a.relations)-1]; r.Schema == "pg_temp" {
 		a.pin |= PinTempTable
 	}

@@ -15,6 +15,11 @@ func (a *Analysis) clauseWord(l *level) bool {
 		l.clause = clauseExpr
 	case kwGroup, kwOrder:
 		group := a.at(kwGroup)
+		if group && a.prev.word == kwWithin && a.peek.kind == tokenLeft {
+			a.next()
+			a.push(level{kind: levelCall})
+			break
+		}
 		if a.ahead(kwBy) {
 			a.next()
 			l.clause = clauseExpr
@@ -54,9 +59,13 @@ func (a *Analysis) clauseWord(l *level) bool {
 	case kwNot:
 		a.infixNot = a.afterOperand()
 	case kwOn:
-		if a.ahead(kwConflict) {
+		switch {
+		case a.ahead(kwConflict):
 			a.next()
 			l.clause = clauseExpr
+		case a.prev.word == kwDistinct && a.peek.kind == tokenLeft:
+			a.next()
+			a.push(level{kind: levelParen, special: specialApart})
 		}
 	case kwWhen:
 		if l.marks&markDML != 0 {
@@ -90,9 +99,16 @@ func (a *Analysis) clauseWord(l *level) bool {
 			a.push(level{kind: levelSyntax, special: specialCast})
 		}
 	case kwCollate:
-		if a.next(); isName(a.tok) {
+		// It may be a label too, as most reserved words may: what follows it then is another clause.
+		if isName(a.peek) && !reserved(a.peek) {
+			a.next()
 			a.chain()
 		}
+	case kwCollation:
+		if look := a.lex; !a.ahead(kwFor) || look.next().kind != tokenLeft {
+			return false
+		}
+		a.next()
 	case kwOperator:
 		if a.peek.kind != tokenLeft {
 			return false
@@ -141,7 +157,7 @@ func (a *Analysis) into(l *level) {
 		}
 		a.next()
 	}
-	a.target()
+	a.target(true)
 }
 
 // lockClause reads FOR UPDATE and its kin. FOR has another meaning only in the constructs with a grammar of their own.
@@ -167,7 +183,9 @@ func (a *Analysis) withWord(l *level) {
 		a.wordIs(a.peek, "wrapper") || a.wordIs(a.peek, "conditional") || a.wordIs(a.peek, "unconditional"):
 		a.next()
 	case l.marks&markDML != 0:
-		a.with(l)
+		if a.peek.kind != tokenLeft { // RETURNING WITH (OLD AS o)
+			a.with(l)
+		}
 	case l.marks&markDefinition != 0 && l.kind == levelStatement:
 		l.clause = clauseRest
 	default:
@@ -203,6 +221,6 @@ func (a *Analysis) isDistinct() {
 }
 
 // wordIs tells whether a token is an unquoted word that the keyword table may lack.
-func (a *Analysis) wordIs(t token, word string) bool {
+func (a *Analysis) wordIs(t *token, word string) bool {
 	return t.kind == tokenWord && strings.EqualFold(a.lex.src[t.start:t.end], word)
 }

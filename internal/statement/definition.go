@@ -21,10 +21,10 @@ func (a *Analysis) definition(word keyword) Kind {
 	a.next()
 	if a.relationKind() {
 		a.next()
-		for a.wordIs(a.tok, "if") || a.at(kwExists) || a.ahead(kwExists) {
+		for a.wordIs(a.tok, "if") || a.at(kwExists) {
 			a.next()
 		}
-		a.targets()
+		a.targets(true)
 	}
 	return kind
 }
@@ -50,7 +50,7 @@ func (a *Analysis) create() {
 		case a.relationKind():
 			a.createRelation(temporary)
 			return
-		case head > 6 || a.tok.kind != tokenWord:
+		case head > 6 || a.tok.kind != tokenWord || a.temporarySchema():
 			a.rest(function)
 			return
 		}
@@ -70,7 +70,7 @@ func (a *Analysis) createRelation(temporary bool) {
 		a.next()
 		a.next()
 	}
-	a.target()
+	a.target(true)
 	a.next()
 	for depth := 0; a.tok.kind != tokenEOF && (a.tok.kind != tokenSemicolon || depth > 0); a.next() {
 		switch a.tok.kind {
@@ -81,6 +81,9 @@ func (a *Analysis) createRelation(temporary bool) {
 		case tokenWord:
 			if depth > 0 || !a.at(kwAs) {
 				continue
+			}
+			if a.ahead(kwExecute) {
+				a.pin |= PinUnknown
 			}
 			if a.ahead(kwSelect) || a.ahead(kwWith) || a.ahead(kwValues) || a.ahead(kwTable) || a.peek.kind == tokenLeft {
 				a.next()
@@ -96,8 +99,13 @@ func (a *Analysis) body(fills bool) {
 	flags, pin, unpin := a.flags, a.pin, a.unpin
 	a.query(markDefinition)
 	if !fills {
-		a.flags, a.pin, a.unpin = flags, pin, unpin
+		a.flags, a.pin, a.unpin = flags|a.flags&NotUnderstood, pin, unpin
 	}
+}
+
+// temporarySchema tells whether tok is the schema of a name in the session's own schema.
+func (a *Analysis) temporarySchema() bool {
+	return a.peek.kind == tokenDot && isName(a.tok) && a.text(a.tok) == "pg_temp"
 }
 
 // rest reads the rest of any other CREATE. A function's body may be statements between BEGIN ATOMIC and END.
@@ -109,6 +117,8 @@ func (a *Analysis) rest(function bool) {
 			depth++
 		case a.tok.kind == tokenRight:
 			depth--
+		case a.temporarySchema():
+			a.pin |= PinTempTable
 		case a.tok.kind != tokenWord || a.prev.kind == tokenDot:
 		case function && a.at(kwBegin) && a.wordIs(a.peek, "atomic"):
 			blocks++
@@ -116,8 +126,6 @@ func (a *Analysis) rest(function bool) {
 			blocks++
 		case blocks > 0 && a.at(kwEnd):
 			blocks--
-		case a.wordIs(a.tok, "pg_temp") && a.peek.kind == tokenDot:
-			a.pin |= PinTempTable
 		}
 		a.next()
 	}

@@ -22,9 +22,13 @@ func (a *Analysis) expression(l *level) {
 	case tokenOperator:
 		a.operator()
 	case tokenCast:
-		constant := isConstant(a.prev)
+		// A column of a reg type shows its name; anything else may be a name that is looked up.
+		constant := !isName(a.prev) || a.prev.end == a.castEnd
 		a.next()
 		a.typeName(constant)
+		if constant {
+			a.castEnd = a.tok.end
+		}
 	case tokenDot:
 		a.next()
 		if isName(a.tok) {
@@ -37,20 +41,20 @@ func (a *Analysis) expression(l *level) {
 
 // nameOrCall reads a dotted name: a column, a function, or a type before its literal.
 func (a *Analysis) nameOrCall(l *level) {
-	first := a.tok
+	first := a.tok.word
 	c := a.chain()
 	switch {
 	case c.star:
 	case a.peek.kind == tokenLeft:
-		if c.parts > 1 || first.word == 0 {
+		if c.parts > 1 || first == 0 {
 			a.call(c)
 		} else {
 			a.wordCall(l, c)
 		}
-	case a.peek.kind == tokenString && (c.parts > 1 || first.word == 0) && l.kind != levelSyntax:
+	case a.peek.kind == tokenString && (c.parts > 1 || first == 0):
 		a.typed(c, true)
 	case c.parts > 1:
-		a.columns = append(a.columns, Name{Schema: a.text(c.schema), Name: a.text(c.name)})
+		a.columns = append(a.columns, Name{Schema: a.text(&c.schema), Name: a.text(&c.name)})
 	}
 }
 
@@ -61,21 +65,19 @@ func (a *Analysis) wordCall(l *level, c chain) {
 	dml := l.marks&markDML != 0
 	switch word {
 	case kwOver, kwFilter:
-		if a.prev.kind == tokenRight {
+		if a.prev.kind == tokenRight && a.prev.end == a.callEnd {
+			a.next()
+			a.push(level{kind: levelCall})
 			return
 		}
-	case kwEscape, kwSimilar, kwOverlaps, kwIlike:
-		if a.afterOperand() {
-			return
-		}
-	case kwValue, kwPassing:
-		if l.kind == levelSyntax {
+	case kwIlike:
+		if a.afterOperand() && (l.kind != levelSyntax || a.prev.kind != tokenWord) {
 			return
 		}
 	case kwColumns:
-		if l.kind == levelSyntax {
+		if l.special == specialJSONTable && a.prev.word != kwPassing && a.afterOperand() {
 			a.next()
-			a.push(level{kind: levelSyntax, clause: clauseExpr})
+			a.push(level{kind: levelSyntax, clause: clauseExpr, special: specialJSONTable})
 			return
 		}
 	case kwFirst, kwNext:
@@ -87,10 +89,15 @@ func (a *Analysis) wordCall(l *level, c chain) {
 			return
 		}
 	case kwRollup, kwCube:
-		if l.clause == clauseGroup {
+		if l.clause == clauseGroup && (a.prev.word == kwBy || a.prev.word == kwDistinct || a.prev.kind == tokenComma ||
+			a.prev.kind == tokenLeft) {
 			return
 		}
-	case kwVarying, kwExists, kwRow, kwValues, kwBetween:
+	case kwVarying:
+		if w := a.prev.word; w == kwCharacter || w == kwChar || w == kwNchar || w == kwBit {
+			return
+		}
+	case kwExists, kwRow, kwValues, kwBetween:
 		return
 	}
 	if keywords[word].category != 'C' {
@@ -107,7 +114,11 @@ func (a *Analysis) wordCall(l *level, c chain) {
 		a.flags |= UnknownFunction
 	}
 	a.next()
-	a.push(level{kind: levelSyntax})
+	open := level{kind: levelSyntax}
+	if word == kwJsonTable {
+		open.special = specialJSONTable
+	}
+	a.push(open)
 }
 
 // afterOperand tells whether the token before tok ends an operand, so that tok is between two.
@@ -117,20 +128,18 @@ func (a *Analysis) afterOperand() bool {
 		switch a.prev.word {
 		case kwNot:
 			return a.infixNot
-		case kwNull, kwTrue, kwFalse, kwEnd:
+		case kwNull, kwTrue, kwFalse, kwEnd, kwIsnull, kwNotnull, kwCurrentSchema:
 			return true
-		case kwBy, kwRows, kwRange, kwValue:
+		case kwBy, kwRows, kwRange, kwGroups, kwValue, kwZone, kwEscape, kwFirst, kwNext:
 			return false
 		}
-		return !reserved(a.prev) || valueFunction(a.prev.word)
-	case tokenQuoted, tokenUnicode, tokenString, tokenNumber, tokenParameter, tokenRight, tokenClose:
+		return a.prev.word == 0 || keywords[a.prev.word].category == 'U' || valueFunction(a.prev.word)
+	case tokenQuoted, tokenUnicode, tokenString, tokenNumber, tokenParameter, tokenClose:
 		return true
+	case tokenRight:
+		return a.prev.end != a.apart
 	}
 	return false
-}
-
-func isConstant(t token) bool {
-	return t.kind == tokenString || t.kind == tokenParameter || t.kind == tokenNumber
 }
 
 // operator notes an operator that is not built in: any function may be behind it.
@@ -172,6 +181,7 @@ func (a *Analysis) qualifiedOperator() {
 		a.customOperator(op, schema)
 	}
 	a.next()
+	a.apart = a.tok.end
 }
 
 // typeName reads the type of a cast, whose first token is in tok, without what may follow its first words.
@@ -183,8 +193,7 @@ func (a *Analysis) typeName(constant bool) {
 		a.fail()
 		return
 	}
-	c := a.chain()
-	a.typed(c, constant)
+	a.typed(a.chain(), constant)
 	if a.peek.kind == tokenLeft {
 		a.next()
 		a.push(level{kind: levelParen})
@@ -196,10 +205,10 @@ func (a *Analysis) typed(c chain, constant bool) {
 	if c.parts == 1 && c.name.word != 0 {
 		return
 	}
-	name := a.text(c.name)
+	name := a.text(&c.name)
 	schema := ""
 	if c.parts > 1 {
-		schema = a.text(c.schema)
+		schema = a.text(&c.schema)
 	}
 	if schema != "" && schema != "pg_catalog" || !typeSet.has(name, hashOf(name)) {
 		a.types = append(a.types, Name{Schema: schema, Name: name})

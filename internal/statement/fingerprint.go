@@ -79,7 +79,8 @@ const (
 type printer struct {
 	hash uint64
 	n    int
-	last [8]struct {
+	most int // the greatest n there was: what lies more than a ring below it is overwritten
+	last [16]struct {
 		kind   byte
 		before uint64 // the hash without it
 	}
@@ -87,7 +88,7 @@ type printer struct {
 
 // before returns the kind of the i-th last piece.
 func (f *printer) before(i int) byte {
-	if i >= f.n || i >= len(f.last) {
+	if i >= f.n || f.n-1-i < f.most-len(f.last) {
 		return printNothing
 	}
 	return f.last[(f.n-1-i)%len(f.last)].kind
@@ -97,6 +98,7 @@ func (f *printer) emit(kind byte, text string) {
 	p := &f.last[f.n%len(f.last)]
 	p.kind, p.before = kind, f.hash
 	f.n++
+	f.most = max(f.most, f.n)
 	h := (f.hash ^ uint64(kind)) * prime
 	if kind == printQuoted || kind == printText {
 		for i := 0; i < len(text); i++ {

@@ -19,25 +19,43 @@ func (a *Analysis) fromItem(l *level) {
 		l.clause = clauseFromTail
 		a.push(level{kind: levelRows, clause: clauseFromItem})
 		return
+	case a.at(kwCast) && a.peek.kind == tokenLeft, a.at(kwCollation) && a.ahead(kwFor):
+		l.clause = clauseFromTail
+		if a.next(); a.at(kwFor) {
+			a.next()
+		}
+		if a.tok.kind != tokenLeft {
+			a.fail()
+			return
+		}
+		a.push(level{kind: levelSyntax, special: specialCast})
+		return
 	case !isName(a.tok):
 		a.fail()
 		return
 	}
 	l.clause = clauseFromTail
-	first := a.tok
+	first := a.tok.word
 	c := a.chain()
 	if c.star {
 		a.fail()
 		return
 	}
-	if a.peek.kind == tokenLeft {
-		a.call(c)
+	if isReserved(first) {
+		// CURRENT_DATE and its like are functions without parentheses, and the only reserved words here.
+		if !valueFunction(first) {
+			a.fail()
+		} else if a.peek.kind == tokenLeft {
+			a.next()
+			a.push(level{kind: levelParen})
+		}
 		return
 	}
-	if reserved(first) {
-		// CURRENT_DATE and its like are functions without parentheses, and the only reserved words here.
-		if !valueFunction(first.word) {
-			a.fail()
+	if a.peek.kind == tokenLeft {
+		if c.parts == 1 && first != 0 {
+			a.wordCall(l, c)
+		} else {
+			a.call(c)
 		}
 		return
 	}
@@ -58,10 +76,6 @@ func (a *Analysis) fromTail(l *level) {
 		return
 	case tokenQuoted, tokenUnicode:
 		return
-	case tokenString:
-		if a.prev.word == kwUescape {
-			return
-		}
 	}
 	if a.tok.kind != tokenWord {
 		a.fail()
@@ -69,8 +83,10 @@ func (a *Analysis) fromTail(l *level) {
 	}
 	switch a.tok.word {
 	case kwAs:
-		if a.peek.kind != tokenLeft {
+		if isName(a.peek) {
 			a.next()
+		} else if a.peek.kind != tokenLeft {
+			a.fail()
 		}
 	case kwJoin:
 		l.clause = clauseFromItem
@@ -106,16 +122,16 @@ func (a *Analysis) fromTail(l *level) {
 			a.push(level{kind: levelParen})
 		}
 	case kwWith:
-		if !a.ahead(kwOrdinality) {
-			a.fail()
-			return
+		l.clause = clauseExpr
+		if a.ahead(kwOrdinality) {
+			l.clause = clauseFromTail
 		}
-		a.next()
+		a.withWord(l)
 	default:
 		if a.peek.kind == tokenLeft && !reserved(a.tok) {
 			return // an alias, and a list of names
 		}
-		if reserved(a.tok) || a.at(kwSet) {
+		if reserved(a.tok) {
 			l.clause = clauseExpr
 			a.expression(l)
 		}
@@ -124,9 +140,9 @@ func (a *Analysis) fromTail(l *level) {
 
 // relation notes a relation, and what its schema says about it.
 func (a *Analysis) relation(c chain, write bool) {
-	n := Name{Name: a.text(c.name), Write: write}
+	n := Name{Name: a.text(&c.name), Write: write}
 	if c.parts > 1 {
-		n.Schema = a.text(c.schema)
+		n.Schema = a.text(&c.schema)
 	}
 	a.relations = append(a.relations, n)
 	if write {

@@ -44,6 +44,8 @@ const (
 	specialNone special = iota
 	specialSetConfig
 	specialCast
+	specialJSONTable
+	specialApart // DISTINCT ON (…): what follows it begins an expression
 )
 
 type levelMarks uint16
@@ -84,6 +86,12 @@ func (a *Analysis) pop() {
 		} else {
 			a.pin |= PinSetting
 		}
+	}
+	switch {
+	case l.kind == levelCall, l.kind == levelSyntax:
+		a.callEnd = a.tok.end
+	case l.special == specialApart:
+		a.apart = a.tok.end
 	}
 	a.levels = a.levels[:len(a.levels)-1]
 }

@@ -64,42 +64,76 @@ type lexer struct {
 }
 
 // next returns the next token, tokenEOF at the end and after a fault.
-func (l *lexer) next() token {
-	l.skip()
+func (l *lexer) next() (t token) {
+	l.scan(&t)
+	return t
+}
+
+// scan puts the next token into t.
+func (l *lexer) scan(t *token) {
 	src, i := l.src, l.pos
-	if i >= len(src) {
-		return token{start: int32(i), end: int32(i)}
+	for i < len(src) {
+		c := src[i]
+		switch classes[c] {
+		case classSpace:
+			i++
+			continue
+		case classWord:
+			l.pos = i
+			if i+1 < len(src) && (src[i+1] == '\'' || src[i+1] == '&') && l.prefixed(t) {
+				return
+			}
+			l.word(t)
+			return
+		case classSelf:
+			l.pos = i + 1
+			*t = token{start: int32(i), end: int32(i + 1), kind: selfs[c]}
+			return
+		case classDot:
+			if l.pos = i; i+1 < len(src) && (src[i+1] == '.' || classes[src[i+1]] == classDigit) {
+				*t = l.other()
+				return
+			}
+			l.pos = i + 1
+			*t = token{start: int32(i), end: int32(i + 1), kind: tokenDot}
+			return
+		case classOperator:
+			l.pos = i
+			if i+1 < len(src) {
+				if d := src[i+1]; c == '-' && d == '-' || c == '/' && d == '*' {
+					l.skip()
+					i = l.pos
+					continue
+				}
+			}
+			*t = l.operator()
+			return
+		default:
+			l.pos = i
+			*t = l.other()
+			return
+		}
 	}
+	l.pos = i
+	*t = token{start: int32(i), end: int32(i)}
+}
+
+// other reads a token of a class that is less common.
+func (l *lexer) other() token {
+	src, i := l.src, l.pos
 	c := src[i]
 	switch classes[c] {
-	case classWord:
-		if i+1 < len(src) && (src[i+1] == '\'' || src[i+1] == '&') {
-			if t, ok := l.prefixed(c); ok {
-				return t
-			}
-		}
-		return l.wordAt(i)
 	case classDigit:
 		return l.number()
 	case classQuote:
 		return l.plain(i, i+1)
 	case classDouble:
 		return l.quoted(tokenQuoted, i, i+1)
-	case classOperator:
-		return l.operator()
-	case classSelf:
-		l.pos = i + 1
-		return token{start: int32(i), end: int32(i + 1), kind: selfs[c]}
 	case classDot:
-		if i+1 < len(src) {
-			if src[i+1] == '.' {
-				return l.take(tokenRange, i, i+2)
-			}
-			if classes[src[i+1]] == classDigit {
-				return l.number()
-			}
+		if src[i+1] == '.' {
+			return l.take(tokenRange, i, i+2)
 		}
-		return l.take(tokenDot, i, i+1)
+		return l.number()
 	case classColon:
 		if i+1 < len(src) {
 			switch src[i+1] {
@@ -182,9 +216,10 @@ func commentEnd(src string, i int) int {
 	return -1
 }
 
-func (l *lexer) wordAt(i int) token {
-	src := l.src
-	start := i
+// word reads an unquoted word, and hashes it while it goes along.
+func (l *lexer) word(t *token) {
+	src, start := l.src, l.pos
+	i := start
 	var hash uint32
 	var capital uint8
 	for ; i < len(src); i++ {
@@ -197,35 +232,39 @@ func (l *lexer) wordAt(i int) token {
 		hash = hash*33 + uint32(f)
 	}
 	l.pos = i
-	t := token{start: int32(start), end: int32(i), hash: hash, kind: tokenWord}
+	t.start, t.end, t.hash, t.kind, t.marks = int32(start), int32(i), hash, tokenWord, 0
 	if capital != 0 {
 		t.marks = markFolded
 	}
 	t.word = findKeyword(src[start:i], hash)
-	return t
 }
 
-// prefixed reads what begins with a letter that may introduce a string or a Unicode name.
-func (l *lexer) prefixed(c byte) (token, bool) {
+// prefixed reads what begins with a letter that introduces a string or a Unicode name, and tells whether it does.
+func (l *lexer) prefixed(t *token) bool {
 	i := l.pos
+	c := l.src[i] | 0x20
 	if l.src[i+1] == '&' {
-		if (c == 'u' || c == 'U') && i+2 < len(l.src) {
+		if c == 'u' && i+2 < len(l.src) {
 			switch l.src[i+2] {
 			case '\'':
-				return l.conforming(i, i+3), true
+				*t = l.conforming(i, i+3)
+				return true
 			case '"':
-				return l.quoted(tokenUnicode, i, i+3), true
+				*t = l.quoted(tokenUnicode, i, i+3)
+				return true
 			}
 		}
-		return token{}, false
+		return false
 	}
 	switch c {
-	case 'e', 'E':
-		return l.escaped(i, i+2), true
-	case 'b', 'B', 'x', 'X':
-		return l.conforming(i, i+2), true
-	case 'n', 'N':
-		return l.plain(i, i+2), true
+	case 'e':
+		*t = l.escaped(i, i+2)
+	case 'b', 'x':
+		*t = l.conforming(i, i+2)
+	case 'n':
+		*t = l.plain(i, i+2)
+	default:
+		return false
 	}
-	return token{}, false
+	return true
 }

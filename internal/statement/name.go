@@ -24,13 +24,18 @@ const (
 )
 
 // text returns what a name token says.
-func (a *Analysis) text(t token) string {
+func (a *Analysis) text(t *token) string {
 	src := a.lex.src
 	switch {
 	case t.kind == tokenQuoted && t.marks == 0:
 		return cut(src[t.start+1 : t.end-1])
 	case t.kind == tokenQuoted:
-		return a.intern(strings.ReplaceAll(src[t.start+1:t.end-1], `""`, `"`))
+		// No key can be another name's: only here they have quotes in them.
+		key := src[t.start:t.end]
+		if name, ok := a.interned[key]; ok {
+			return name
+		}
+		return a.intern(strings.Clone(key), strings.ReplaceAll(key[1:len(key)-1], `""`, `"`))
 	case t.kind == tokenUnicode:
 		end, _ := quotedEnd(src, int(t.start)+3)
 		name, ok := decodeUnicode(strings.ReplaceAll(src[t.start+3:end-1], `""`, `"`), escapeOf(src[end:t.end]))
@@ -50,12 +55,12 @@ func (a *Analysis) text(t token) string {
 	if name, ok := a.interned[string(buffer[:n])]; ok {
 		return name
 	}
-	return a.intern(string(buffer[:n]))
+	name := string(buffer[:n])
+	return a.intern(name, name)
 }
 
 // intern keeps names that are not parts of texts, so that the same text costs nothing when it comes again.
-func (a *Analysis) intern(name string) string {
-	key := name
+func (a *Analysis) intern(key, name string) string {
 	name = cut(name)
 	if a.interned == nil || len(a.interned) >= mostInterned {
 		a.interned = make(map[string]string)

@@ -72,7 +72,7 @@ func (a *Analysis) start(l *level) {
 			a.change(l)
 			return
 		}
-		if isName(a.peek) && !reserved(a.peek) && l.kind != levelNames {
+		if isName(a.peek) && !reserved(a.peek) && !between(a.peek) && l.kind != levelNames {
 			// Nothing is executed here that begins like UPDATE t, nor is it an expression.
 			a.fail()
 			return
@@ -108,13 +108,19 @@ func (a *Analysis) start(l *level) {
 	}
 }
 
+// between tells whether a token is a word between operands, as IS and LIKE: no relation is named so.
+func between(t *token) bool { return keywords[t.word].category == 'T' }
+
 // names reads a list of names, maybe with types. Words that no such list has mean that it is something else.
 func (a *Analysis) names() {
 	switch {
 	case a.tok.kind == tokenLeft:
-		a.push(level{kind: levelNames})
+		// A type's modifiers, in which numbers stand.
+		a.push(level{kind: levelParen})
 	case a.tok.kind == tokenOpen:
 		a.push(level{kind: levelBracket, clause: clauseExpr})
+	case !isName(a.tok) && a.tok.kind != tokenComma && a.tok.kind != tokenDot:
+		a.fail()
 	case reserved(a.tok) && !a.at(kwWith) && !a.at(kwCollate) && !a.at(kwArray) && a.prev.kind != tokenDot:
 		a.fail()
 	}

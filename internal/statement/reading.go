@@ -4,9 +4,11 @@ package statement
 func (a *Analysis) readText(l lexer) {
 	a.lex = l
 	a.flags, a.pin, a.unpin, a.kind, a.statements = 0, 0, 0, Empty, 0
-	a.tok = token{}
-	a.peek = a.lex.next()
+	a.ring = [3]token{}
+	a.prev, a.tok, a.peek = &a.ring[0], &a.ring[1], &a.ring[2]
+	a.lex.scan(a.peek)
 	a.tail = len(l.src)
+	a.castEnd, a.callEnd, a.apart = -1, -1, -1
 	for {
 		a.next()
 		switch a.tok.kind {
@@ -37,31 +39,33 @@ func (a *Analysis) readText(l lexer) {
 
 // next moves on by one token.
 func (a *Analysis) next() {
-	a.prev, a.tok = a.tok, a.peek
-	a.peek = a.lex.next()
+	a.prev, a.tok, a.peek = a.tok, a.peek, a.prev
+	a.lex.scan(a.peek)
 }
 
 // fail gives the text up: nothing after the token at hand is read.
 func (a *Analysis) fail() {
 	a.flags |= NotUnderstood
 	a.lex.pos = len(a.lex.src)
-	a.tok = token{start: int32(a.lex.pos), end: int32(a.lex.pos)}
-	a.peek = a.tok
+	*a.tok = token{start: int32(a.lex.pos), end: int32(a.lex.pos)}
+	*a.peek = *a.tok
 }
 
 // isName tells whether a token can name something.
-func isName(t token) bool {
+func isName(t *token) bool {
 	return t.kind == tokenWord || t.kind == tokenQuoted || t.kind == tokenUnicode
 }
 
 // reserved tells whether a token is a word that names nothing unless it is quoted, or follows AS or a dot.
-func reserved(t token) bool { return t.word != 0 && keywords[t.word].category == 'R' }
+func reserved(t *token) bool { return isReserved(t.word) }
+
+func isReserved(w keyword) bool { return keywords[w].category == 'R' }
 
 func (a *Analysis) at(w keyword) bool    { return a.tok.word == w }
 func (a *Analysis) ahead(w keyword) bool { return a.peek.word == w }
 
 // operatorIs tells whether a token is the operator of one character c.
-func (a *Analysis) operatorIs(t token, c byte) bool {
+func (a *Analysis) operatorIs(t *token, c byte) bool {
 	return t.kind == tokenOperator && t.end-t.start == 1 && a.lex.src[t.start] == c
 }
 
@@ -74,7 +78,7 @@ type chain struct {
 }
 
 func (a *Analysis) chain() chain {
-	c := chain{name: a.tok, parts: 1}
+	c := chain{name: *a.tok, parts: 1}
 	for a.peek.kind == tokenDot {
 		a.next()
 		if a.operatorIs(a.peek, '*') {
@@ -87,7 +91,7 @@ func (a *Analysis) chain() chain {
 			return c
 		}
 		a.next()
-		c.schema, c.name = c.name, a.tok
+		c.schema, c.name = c.name, *a.tok
 		c.parts++
 	}
 	return c

@@ -91,8 +91,11 @@ func (a *Analysis) copy() Kind {
 	c := a.chain()
 	a.next()
 	if a.tok.kind == tokenLeft {
-		for a.tok.kind != tokenRight && a.tok.kind != tokenEOF {
-			a.next()
+		for a.tok.kind != tokenRight {
+			if a.next(); a.tok.kind != tokenRight && a.tok.kind != tokenComma && !isName(a.tok) {
+				a.fail()
+				return Copy
+			}
 		}
 		a.next()
 	}
@@ -113,6 +116,16 @@ func (a *Analysis) copyTail() {
 	if !a.at(kwTo) || !a.wordIs(a.peek, "stdout") {
 		a.flags |= Writes
 		a.main = Copy
+		a.skim()
+		return
 	}
-	a.skim()
+	for a.next(); a.tok.kind != tokenEOF && a.tok.kind != tokenSemicolon; a.next() {
+		switch a.tok.word {
+		case kwWith, kwAs, kwNull, kwTrue, kwFalse, kwOn:
+		default:
+			if reserved(a.tok) {
+				a.fail()
+			}
+		}
+	}
 }

@@ -19,12 +19,12 @@ func (a *Analysis) utility() Kind {
 	case kwTruncate:
 		a.flags |= Writes
 		a.next()
-		a.targets()
+		a.targets(true)
 		return Truncate
 	case kwLock:
 		a.flags |= Locks
 		a.next()
-		a.targets()
+		a.targets(false)
 		return Lock
 	case kwDo:
 		a.flags |= Writes
@@ -41,6 +41,11 @@ func (a *Analysis) utility() Kind {
 		return Call
 	case kwVacuum, kwAnalyze, kwAnalyse, kwCluster, kwReindex, kwRefresh, kwCheckpoint:
 		a.flags |= Writes
+		if word == kwRefresh && a.ahead(kwMaterialized) {
+			for a.next(); a.at(kwMaterialized) || a.at(kwView) || a.at(kwConcurrently); a.next() {
+			}
+			a.target(true)
+		}
 		return Maintain
 	}
 	a.fail()
@@ -51,8 +56,12 @@ func (a *Analysis) utility() Kind {
 func (a *Analysis) transaction(word keyword) Kind {
 	kind := Unknown
 	switch word {
-	case kwBegin, kwStart:
+	case kwBegin:
 		kind = Begin
+	case kwStart:
+		if kind = Begin; !a.wordIs(a.peek, "transaction") {
+			a.fail()
+		}
 	case kwCommit, kwEnd:
 		if kind = Commit; a.ahead(kwPrepared) {
 			kind = CommitPrepared
@@ -144,13 +153,13 @@ func (a *Analysis) declare() {
 	a.query(0)
 }
 
-// targets reads a list of relations that TRUNCATE writes or LOCK locks.
-func (a *Analysis) targets() {
+// targets reads a list of relations, as TRUNCATE and LOCK have one.
+func (a *Analysis) targets(write bool) {
 	if a.at(kwTable) {
 		a.next()
 	}
 	for {
-		a.target()
+		a.target(write)
 		if a.operatorIs(a.peek, '*') {
 			a.next()
 		}

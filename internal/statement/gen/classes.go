@@ -148,8 +148,8 @@ var exactly = func() map[string]class {
 // unreserved are the keywords that PostgreSQL does not reserve, yet the analysis has to know; all others of them are
 // ordinary names to it.
 const unreserved = `abort alter analyze at begin by call checkpoint close cluster columns comment commit conflict copy cube
-	cycle data drop deallocate declare delete depth discard double escape exclude execute explain filter first following
-	groups import insert key listen load local lock materialized matched merge move next no nothing notify nulls
+	cycle data drop deallocate declare delete depth discard double escape exclude execute explain filter first following groups
+	import insert key listen load local lock materialized matched merge move next no nothing notify nulls
 	of operator ordinality over prepared overriding partition passing preceding prepare range reassign recursive refresh reindex release
 	repeatable reset revoke rollback rollup rows savepoint search security session set sets share show skip start temp
 	temporary truncate uescape unlisten unlogged update vacuum value varying view within without zone global`

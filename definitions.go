@@ -1,0 +1,229 @@
+package pgsplit
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgsplit/pgsplit/internal/catalog"
+	"github.com/pgsplit/pgsplit/internal/statement"
+)
+
+// definitions keeps what the primary's catalog says of functions, views and tables. A goroutine of its own reads it over
+// a connection of its own, which it closes again: reading is rare.
+type definitions struct {
+	current atomic.Pointer[knowledge]
+	wake    chan struct{}
+	first   chan struct{} // closed after the first reading
+	doubts  atomic.Bool   // a name was met that the catalog lacks
+	changed atomic.Bool   // the monitor has seen that the catalog is another
+
+	conn *pgx.Conn // kept for a while, since schema changes come in groups
+	of   *server
+}
+
+// knowledge is one reading of the catalog. It is immutable.
+type knowledge struct {
+	catalog *catalog.Catalog
+	schema  uint64 // how many schema changes had passed through the handle before it was read
+	err     error  // why there is no catalog of a server
+}
+
+const (
+	// definitionsTimeout bounds one reading; it costs nobody else anything.
+	definitionsTimeout = 30 * time.Second
+	// doubtsPace is how often unknown names may have the server asked whether its catalog has changed.
+	doubtsPace = time.Second
+	// checkTimeout bounds the question whether the catalog has changed.
+	checkTimeout = 2 * time.Second
+	// definitionsIdle is how long the connection is kept after a reading.
+	definitionsIdle = 30 * time.Second
+	// definitionsRetry is when reading is tried again after it has failed.
+	definitionsRetry = 10 * time.Second
+)
+
+func (d *definitions) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// doubt notes that a statement names something unknown.
+func (d *definitions) doubt() {
+	if !d.doubts.Load() && d.doubts.CompareAndSwap(false, true) {
+		d.poke()
+	}
+}
+
+// schemaChanged notes that a schema change has passed through this handle: cached plans are out of date, and until the
+// catalog has been read again nothing is known for certain.
+func (c *Cluster) schemaChanged() {
+	c.schema.Add(1)
+	c.definitions.poke()
+}
+
+// keepDefinitions reads the catalog when there is a reason to, until the handle closes.
+func (c *Cluster) keepDefinitions() {
+	d := &c.definitions
+	defer d.hangUp()
+	retry, idle := time.NewTimer(time.Hour), time.NewTimer(time.Hour)
+	defer retry.Stop()
+	defer idle.Stop()
+	var last time.Time
+	for {
+		select {
+		case <-c.life.Done():
+			return
+		case <-idle.C:
+			c.reading.Lock()
+			d.hangUp()
+			c.reading.Unlock()
+			continue
+		case <-retry.C:
+		case <-d.wake:
+		}
+		if k := d.current.Load(); k != nil && k.err == nil && k.schema == c.schema.Load() && !d.changed.Swap(false) {
+			// Nothing has changed through this handle. An unknown name may mean that it has elsewhere: that
+			// is looked into once in a while.
+			if wait := doubtsPace - time.Since(last); wait > 0 {
+				retry.Reset(wait)
+				continue
+			}
+		}
+		d.doubts.Store(false)
+		last = time.Now()
+		err := c.LoadCatalog(c.life)
+		if err == errNoCatalog {
+			return
+		}
+		if err != nil {
+			retry.Reset(definitionsRetry)
+		}
+		idle.Reset(definitionsIdle)
+	}
+}
+
+// connection returns the connection over which the catalog is read. Cluster.reading guards it.
+func (d *definitions) connection(ctx context.Context, p *server) (*pgconn.PgConn, error) {
+	if d.conn != nil && d.of == p && !d.conn.IsClosed() {
+		return d.conn.PgConn(), nil
+	}
+	d.hangUp()
+	dc, err := p.watcher.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d.conn = pgxOf(dc); d.conn == nil {
+		dc.Close()
+		return nil, errNoCatalog
+	}
+	d.of = p
+	return d.conn.PgConn(), nil
+}
+
+// hangUp closes the connection.
+func (d *definitions) hangUp() {
+	if d.conn != nil {
+		d.of.cluster.hangUp(d.conn, nil)
+		d.conn = nil
+	}
+}
+
+// LoadCatalog reads the primary's system catalog anew, if it has changed: which functions may run on a standby, which
+// views and tables are fit for one. A handle with replicas does so by itself when the schema may have changed; tools call
+// it to wait for the first reading. An ordinary role may read all that is needed.
+func (c *Cluster) LoadCatalog(ctx context.Context) error {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, definitionsTimeout)
+	defer cancel()
+	schema := c.schema.Load()
+	old := c.definitions.current.Load()
+	cat, err := c.readCatalog(ctx, old)
+	if err != nil && old != nil && old.err == nil {
+		return err // what was known goes on to count as far as it is not out of date
+	}
+	if err != nil {
+		cat = catalog.Declare(c.declared())
+	}
+	c.definitions.current.Store(&knowledge{catalog: cat, schema: schema, err: err})
+	if old == nil {
+		close(c.definitions.first)
+	}
+	return err
+}
+
+var errNoCatalog = errors.New("pgsplit: no PostgreSQL server whose catalog could be read")
+
+func (c *Cluster) readCatalog(ctx context.Context, old *knowledge) (*catalog.Catalog, error) {
+	c.begin()
+	if err := c.awaitServers(ctx, func(s *snapshot) bool { return s.settled }, nil); err != nil {
+		return nil, err
+	}
+	snap := c.snap.Load()
+	p := snap.primary
+	switch {
+	case p == nil:
+		return nil, errNoPrimary
+	case snap.members[p.index].static:
+		return nil, errNoCatalog
+	}
+	conn, err := c.definitions.connection(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && old.catalog.Loaded() {
+		if fp, err := catalog.Fingerprint(ctx, conn); err == nil && fp == old.catalog.Fingerprint() {
+			return old.catalog, nil
+		}
+	}
+	return catalog.Load(ctx, conn, c.declared())
+}
+
+func (c *Cluster) declared() catalog.Declared {
+	return catalog.Declared{Safe: c.cfg.SafeFunctions, Unsafe: c.cfg.UnsafeFunctions}
+}
+
+// checkDefinitions asks the primary, over its monitor's connection, whether somebody has changed the schema.
+// It takes a part of the time only that the number of relations allows.
+func (m *monitor) checkDefinitions() {
+	c := m.srv.cluster
+	k := c.definitions.current.Load()
+	if k == nil || !k.catalog.Loaded() || time.Since(m.checked) < max(c.cfg.MonitorInterval, 200*m.cost) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.life, checkTimeout)
+	defer cancel()
+	m.checked = time.Now()
+	defer func() { m.cost = time.Since(m.checked) }()
+	if fp, err := catalog.Fingerprint(ctx, m.conn.PgConn()); err == nil && fp != k.catalog.Fingerprint() {
+		c.definitions.changed.Store(true)
+		c.definitions.poke()
+	}
+}
+
+// analyze reads the text at hand, with what is known of the names in it.
+func (c *Conn) analyze(sql string) {
+	c.st.Analyze(sql)
+	c.unknown, c.pending, c.sure, c.refusal = "", false, false, ""
+	if len(c.cluster.servers) == 1 {
+		return
+	}
+	k := c.cluster.definitions.current.Load()
+	if k == nil {
+		c.pending = true
+		return
+	}
+	c.pending = k.err == nil && k.schema != c.cluster.schema.Load()
+	c.sure = k.catalog.Loaded() && !c.pending
+	v := k.catalog.Judge(&c.st)
+	c.st.Flags, c.st.Pin = v.Flags, v.Pin
+	if c.unknown = v.Unknown; c.unknown != "" && c.st.Flags&statement.DDL == 0 {
+		c.cluster.definitions.doubt()
+	}
+}

@@ -1,0 +1,183 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The way of a read to a replica, and what becomes of it when the replica fails.
+
+// queryReplica tries replicas. Neither rows nor error means that the primary has to answer, for the reason returned.
+func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, args []driver.NamedValue, prepared bool) (driver.Rows, Reason, int, error) {
+	var tried uint64
+	for attempt := 1; ; attempt++ {
+		b, reason, err := c.borrowReplica(ctx, d, query, &tried)
+		if b == nil {
+			return nil, reason, attempt, err
+		}
+		c.cluster.traceRoute(ctx, d, b.srv, ReasonReplica, query, attempt)
+		var start time.Time
+		if c.cluster.cfg.Balancer == BalancerLatency {
+			start = time.Now()
+		}
+		b.await()
+		rows, err := b.query(ctx, query, args, prepared, c.repeatable())
+		if !b.answered() {
+			// The monitor closed it while we waited. Should an answer have arrived all the same, it is not used: the
+			// connection below it is gone.
+			if rows != nil {
+				rows.Close()
+			}
+			if ctx.Err() != nil {
+				c.returnReader()
+				return nil, 0, 0, ctx.Err()
+			}
+			err = silent(err)
+		}
+		if err == nil {
+			if !start.IsZero() {
+				now := time.Now()
+				b.srv.measured(now.Sub(start), now)
+			}
+			return rows, 0, 0, nil
+		}
+		v, lost, pause := judge(ctx, b, err)
+		if b.closed() || v == elsewhere {
+			c.returnReader()
+		}
+		if lost {
+			c.cluster.suspect(b.srv, err, pause)
+		}
+		if v == passOn || v == askPrimary && !c.primaryWithin(ctx) {
+			return nil, 0, 0, err
+		}
+		c.cluster.traceRetry(ctx, d, b.srv, query, err)
+		if v == askPrimary {
+			c.refusal = lasting(err)
+			return nil, ReasonReplicaFailed, attempt + 1, nil
+		}
+		tried |= 1 << b.srv.index
+	}
+}
+
+var errSilent = errors.New("pgsplit: the server stopped answering")
+
+// silent is the error of a statement whose connection the monitor has closed. It does not wrap what became of the
+// statement: that may be ErrBadConn, which would tell database/sql to close a connection that is well.
+func silent(err error) error { return fmt.Errorf("%w: %v", errSilent, err) }
+
+// borrowReplica returns a connection to a replica that is fit for the read at hand. Without one it returns the reason;
+// an error only where the caller's context has ended, or when_stale forbids the primary.
+func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, tried *uint64) (*backend, Reason, error) {
+	if b := c.reader; b != nil && b.pg != nil && !b.closed() && b.pg.PgConn().IsBusy() {
+		return nil, ReasonBusy, nil // its rows stay: they are the application's
+	}
+	for {
+		s, snap, need, reason := c.replica(ctx, *tried)
+		if s == nil {
+			if ctx.Err() != nil {
+				return nil, reason, ctx.Err()
+			}
+			if c.cluster.cfg.WhenStale == StaleError && (reason == ReasonLag || reason == ReasonNotCaughtUp) {
+				return nil, reason, errStale
+			}
+			return nil, reason, nil
+		}
+		b := c.reader
+		if b != nil && (b.srv != s || b.closed()) {
+			c.returnReader()
+			b = nil
+		}
+		if b == nil {
+			var err error
+			b, err = s.acquire(ctx)
+			if err != nil {
+				if ctx.Err() != nil {
+					return nil, reason, err
+				}
+				_, _, pause := judge(ctx, nil, err)
+				c.cluster.suspect(s, err, max(pause, s.missed()))
+				c.cluster.traceRetry(ctx, d, s, query, err)
+				*tried |= 1 << s.index
+				continue
+			}
+			c.reader = b
+		} else if c.cluster.cfg.AfterConnect == nil {
+			if b.refresh(ctx); b.closed() {
+				c.returnReader()
+				*tried |= 1 << s.index
+				continue
+			}
+		}
+		if c.cluster.stillFit(b, snap, need) {
+			return b, ReasonReplica, nil
+		}
+		c.returnReader()
+		*tried |= 1 << s.index
+	}
+}
+
+// stillFit says whether the sample that a replica was picked by also speaks of the instance at the other end of this
+// connection. A standby that was restarted serves older data than before; its former connections died with it. So a
+// sample counts if it was asked for after the connection was opened, and of the same server: one name may lead to several.
+func (c *Cluster) stillFit(b *backend, snap *snapshot, d demand) bool {
+	smp := snap.members[b.srv.index].sample
+	if smp == nil || smp.position == 0 || smp.asked.After(b.opened) && smp.instance == b.instance {
+		return true
+	}
+	// Opening it has brought a sample of its own.
+	snap = c.snap.Load()
+	m := &snap.members[b.srv.index]
+	if !m.healthy || m.role != RoleReplica || !m.sample.asked.After(b.opened) || m.sample.instance != b.instance {
+		if m.sample != nil && m.sample.instance != b.instance {
+			c.watch[b.srv.index].redial()
+		}
+		return false
+	}
+	return d.metBy(m.sample) && snap.within(m, time.Now(), c.cfg.MaxLag)
+}
+
+var errStale = errors.New("pgsplit: no replica is fresh enough (when_stale=error)")
+
+// awaitReplica is asked after replicas have failed a read. While there is no primary that answers, it waits for a server to
+// come back, up to failover_timeout, and reports whether replicas are worth another try; else the primary is next.
+func (c *Conn) awaitReplica(ctx context.Context) bool {
+	cl := c.cluster
+	first := c.until.IsZero()
+	if first {
+		c.until = time.Now().Add(cl.cfg.FailoverTimeout)
+	}
+	snap := cl.snap.Load()
+	if c.primary != nil || len(cl.servers) == 1 || snap.primaryHealthy() || first && snap.primary != nil && c.primaryWithin(ctx) {
+		return false
+	}
+	cl.kickAll()
+	return cl.await(ctx, snap, c.until) && !cl.snap.Load().primaryHealthy()
+}
+
+// primaryWithin takes a connection to the primary unless that would mean to wait for a failover. The monitor may hold a
+// primary that is merely slow for unreachable.
+func (c *Conn) primaryWithin(ctx context.Context) bool {
+	snap := c.cluster.snap.Load()
+	switch {
+	case c.primary != nil, snap.primaryHealthy():
+		return true
+	case c.lost || snap.primary == nil:
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*c.cluster.cfg.MonitorTimeout)
+	defer cancel()
+	b, err := snap.primary.acquire(ctx)
+	if err != nil {
+		return false
+	}
+	if b.standby() {
+		b.srv.drop(b)
+		return false
+	}
+	c.primary = b
+	return true
+}
