@@ -30,10 +30,12 @@ type backend struct {
 	idled    time.Time // when it was last put back
 	instance string    // which server is at the other end, see sample
 
-	pin   statement.Pin // session state that it carries
-	dirty bool          // something on it may have written and is not known to be rolled back
-	plans uint64        // the schema change of this handle that its cached plans are as new as
-	inTx  bool          // for connections whose transaction status cannot be asked
+	pin    statement.Pin // session state that it carries
+	dirty  bool          // something on it may have written and is not known to be rolled back
+	plans  uint64        // the schema change of this handle that its cached plans are as new as
+	doubts []string      // texts of which it is not known what they left behind
+	judged *knowledge    // by which those were judged last
+	inTx   bool          // for connections whose transaction status cannot be asked
 }
 
 // The states of a backend as the monitor sees them. A backend that has handed out rows is never killed: what the

@@ -31,7 +31,7 @@ func (c *Conn) usePrimary(ctx context.Context) (*backend, error) {
 			c.lost = true
 			return nil, driver.ErrBadConn
 		}
-		if b.pin == 0 && c.cluster.cfg.AfterConnect == nil {
+		if b.pin&^pinDoubt == 0 && c.cluster.cfg.AfterConnect == nil {
 			b.refresh(ctx)
 		}
 		return b, nil
@@ -65,8 +65,9 @@ func (c *Conn) dropPrimary() {
 // connection is treated as if it did.
 func (c *Conn) note(b *backend, query string) {
 	c.sticky = true
-	c.added = c.st.Pin &^ b.pin
-	b.carry(c.st.Pin)
+	pin := c.pinsOf(b, query)
+	c.added, c.text = pin&^b.pin, query
+	b.carry(pin)
 	if c.refusal == "" && c.st.Read() && c.cluster.refuses(query) {
 		c.refusal = "before"
 	}
@@ -100,7 +101,7 @@ func (c *Conn) finish(b *backend, err error) {
 		c.cluster.schemaChanged() // now the others see it, too
 	}
 	if c.added != 0 && notParsed(err) {
-		b.shed(c.added)
+		c.forget(b, c.text)
 	}
 	if err == nil && c.st.Unpin != 0 && b.txStatus() == 'I' { // in a transaction the undo could be rolled back
 		b.shed(c.st.Unpin)
@@ -227,7 +228,7 @@ func (c *Conn) endCheckout() {
 		// A transaction that was left open is rolled back with its connection; anything else has been concluded.
 		b.dirty = false
 	}
-	if b.pin != 0 {
+	if c.settleDoubts(b); b.pin != 0 {
 		return
 	}
 	c.primary = nil

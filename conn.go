@@ -50,6 +50,7 @@ type Conn struct {
 	pending    bool          // the catalog is not read yet, or out of date
 	sure       bool          // the catalog knows the names in it
 	added      statement.Pin // session state that it may leave behind and that was not there before
+	text       string        // itself, as long as it may have to be taken back
 	refusal    string        // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
 	candidates []candidate
 }
@@ -207,7 +208,7 @@ func (c *Conn) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 // ResetSession begins a checkout.
 func (c *Conn) ResetSession(ctx context.Context) error {
-	c.endCheckout()
+	c.endCheckout() // also settles doubts that the catalog has answered since
 	if c.cluster.life.Err() != nil {
 		return driver.ErrBadConn
 	}

@@ -52,6 +52,7 @@ func TestASingleServerIsUsedAsPgxWouldAndNotWatched(t *testing.T) {
 func TestReadsGoToThePrimaryWhileNoReplicaCanBeReached(t *testing.T) {
 	c := calm(t)
 	db := open(t, dsnWith(c.Primary.DSN(), fmt.Sprintf("replicas=127.0.0.1:%d,127.0.0.1:%d", closedPort(t), closedPort(t))))
+	require.NoError(t, pgsplit.ClusterOf(db).LoadCatalog(t.Context()))
 	ctx, tr := follow(t.Context())
 	begin := time.Now()
 	for range 50 {
@@ -132,6 +133,9 @@ func TestPrimaryRestartIsSurvivedByReadsAndAwaitedByWrites(t *testing.T) {
 		require.True(t, isReplica(t, db), "without a primary")
 	}
 	eventually(t, func() bool { return !pgsplit.ClusterOf(db).Stats().Servers[0].Healthy }, "the stop is noticed")
+	begin := time.Now()
+	require.Equal(t, "22012", code(db.QueryRowContext(t.Context(), "select 1/0").Scan(new(int))), "nobody else can be asked")
+	require.Less(t, time.Since(begin), 10*time.Second)
 	wrote := make(chan error, 1)
 	go func() {
 		_, err := db.ExecContext(context.Background(), "insert into entry (test) values ('meanwhile')")

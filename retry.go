@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -63,13 +65,17 @@ func fatal(e *pgconn.PgError) bool {
 }
 
 // unreachableServer says whether a failed connection attempt means that the server is not there (yet, or any more), so
-// that waiting for a primary may help. A refused password or a missing database is an answer.
+// that waiting for a primary may help. A refused password, a missing database, or the
+// error of the application's own hook or connector is an answer.
 func unreachableServer(err error) bool {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		return strings.HasPrefix(pgErr.Code, "57P0") && pgErr.Code != "57P04"
 	}
-	return !errors.Is(err, errClosed)
+	var connectErr *pgconn.ConnectError
+	var netErr net.Error
+	return errors.As(err, &connectErr) || errors.As(err, &netErr) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, errDemoted) || errors.Is(err, errSilent) || errors.Is(err, context.Canceled)
 }
 
 // notParsed says whether a server has refused the text itself, before it executed anything: a name that does not exist, a

@@ -242,3 +242,20 @@ func TestAMistypedNameDoesNotPinTheConnection(t *testing.T) {
 		require.True(t, isReplica(t, db))
 	}
 }
+
+// pgx says that the connection is busy; what counts is that the rows are not taken away.
+func TestASecondQueryLeavesTheOpenRowsOfItsConnAlone(t *testing.T) {
+	conn := connOf(t, handle(t, calm(t)))
+	rows, err := conn.QueryContext(t.Context(), "select g, repeat('x', 100) from generate_series(1, 5000) g")
+	require.NoError(t, err)
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		if n++; n%1000 == 1 {
+			conn.QueryRowContext(t.Context(), "select 1").Scan(new(int))
+			conn.ExecContext(t.Context(), "insert into entry (v) values (1)")
+		}
+	}
+	require.NoError(t, rows.Err())
+	require.Equal(t, 5000, n)
+}

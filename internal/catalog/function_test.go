@@ -140,6 +140,7 @@ func TestTextsThatAFunctionMakesUp(t *testing.T) {
 		create function query(x text) returns setof int language plpgsql stable as 'begin return query execute x; end';
 		create function block() returns void language sql volatile as 'do $x$ begin perform 1; end $x$';
 		create function xml() returns xml language sql stable as 'select query_to_xml(''select 1'', true, true, '''')';
+		create function fine(int) returns int language sql stable as 'select $1';
 		create function through() returns void language sql stable as 'select dynamic(''select 1'')';
 		create function ambiguous() returns text language sql stable as $x$ select 'a\' || 'b' $x$;
 		create function upserts() returns void language sql volatile as 'insert into t values (1) on conflict do nothing';
@@ -148,6 +149,12 @@ func TestTextsThatAFunctionMakesUp(t *testing.T) {
 		"select through()", "select ambiguous()")
 	requirePrimary(t, c, "function public.dynamic executes texts that it makes up", "select dynamic('x')", "select through()")
 	requirePin(t, c, 0, "select upserts()")
+
+	// A built-in function that runs a text is no better for what else there is.
+	v, read := judge(c, "select query_to_xml($1, true, true, ''), fine(1)")
+	require.False(t, read)
+	require.Equal(t, statement.PinUnknown, v.Pin)
+	requireReads(t, c, "select query_to_xml('select 1', true, true, ''), fine(1)")
 }
 
 func TestLanguages(t *testing.T) {

@@ -61,6 +61,9 @@ type lexer struct {
 	backslash bool
 	forked    bool
 	fault     fault
+
+	// Where the signs begin and end that the last operator did not take: each is an operator of its own.
+	signs, signsEnd int
 }
 
 // next returns the next token, tokenEOF at the end and after a fault.

@@ -113,15 +113,31 @@ func (l *lexer) quoted(kind tokenKind, start, i int) token {
 	t := l.take(kind, start, end)
 	t.marks = marks
 	if kind == tokenUnicode {
-		ahead := lexer{src: l.src, pos: end}
-		if w := ahead.next(); w.word == kwUescape {
-			if ahead.next().kind == tokenString {
-				l.pos = ahead.pos
-				t.end = int32(l.pos)
-			}
-		}
+		l.uescape(&t)
 	}
 	return t
+}
+
+// uescape adds the UESCAPE clause that may follow to a Unicode name. It looks at no more than a word: a whole token might
+// be a Unicode name again, and look ahead in its turn.
+func (l *lexer) uescape(t *token) {
+	ahead := lexer{src: l.src, pos: l.pos}
+	ahead.skip()
+	if ahead.pos >= len(l.src) || l.src[ahead.pos]|0x20 != 'u' {
+		return
+	}
+	var w token
+	if ahead.word(&w); w.word != kwUescape {
+		return
+	}
+	ahead.skip()
+	if ahead.pos >= len(l.src) || l.src[ahead.pos] != '\'' {
+		return
+	}
+	if ahead.conforming(ahead.pos, ahead.pos+1); ahead.fault == faultNone {
+		l.pos = ahead.pos
+		t.end = int32(l.pos)
+	}
 }
 
 func quotedEnd(src string, i int) (end int, marks uint8) {

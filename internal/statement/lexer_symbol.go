@@ -64,6 +64,9 @@ func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
 // end in + or - unless it has a character that no operator of the standard has.
 func (l *lexer) operator() token {
 	src, start := l.src, l.pos
+	if start < l.signsEnd {
+		return l.take(tokenOperator, start, max(start+1, l.signs))
+	}
 	i := start + 1
 	special := isSpecial(src[start])
 	for i < len(src) && classes[src[i]] == classOperator {
@@ -75,9 +78,12 @@ func (l *lexer) operator() token {
 		i++
 	}
 	if !special {
-		for i > start+1 && (src[i-1] == '+' || src[i-1] == '-') {
+		l.signsEnd = i
+		for i > start && (src[i-1] == '+' || src[i-1] == '-') {
 			i--
 		}
+		l.signs = i
+		i = max(i, start+1)
 	}
 	return l.take(tokenOperator, start, i)
 }

@@ -1,0 +1,72 @@
+package pgsplit
+
+import (
+	"slices"
+
+	"github.com/pgsplit/pgsplit/internal/statement"
+)
+
+// A text may name what the catalog, as it was last read, does not have: a table that has just been created, a view that
+// has just been replaced. Nobody can tell then what it leaves behind in the session of the primary's connection that ran
+// it. Until the catalog has been read again, that connection is in doubt: it stays with its driver connection like one with
+// session state. Then the text is judged once more, and only what the catalog says of it counts.
+
+// pinDoubt marks a connection in doubt.
+const pinDoubt = statement.Pin(1 << 14)
+
+// doubtsMost bounds the texts that a connection remembers; with more it is taken to have session state.
+const doubtsMost = 8
+
+// pinsOf returns what the text at hand may leave behind on the primary's connection, and takes the text down if that is in
+// doubt.
+func (c *Conn) pinsOf(b *backend, query string) statement.Pin {
+	pin := c.st.Pin
+	unsettled := c.unknown != "" || c.pending && len(c.st.Relations())+len(c.st.Functions()) > 0
+	if !unsettled || c.st.Pin&statement.PinUnknown == 0 && !c.pending {
+		return pin
+	}
+	switch c.st.Kind {
+	case statement.Do, statement.Call, statement.Execute:
+		return pin // what they run is not in their text
+	}
+	if len(b.doubts) >= doubtsMost {
+		return pin | statement.PinUnknown
+	}
+	if !slices.Contains(b.doubts, query) {
+		b.doubts = append(b.doubts, query)
+	}
+	return pin&^statement.PinUnknown | pinDoubt
+}
+
+// settleDoubts judges the texts of a connection in doubt by the catalog as it is known now.
+func (c *Conn) settleDoubts(b *backend) {
+	if b.pin&pinDoubt == 0 {
+		return
+	}
+	k := c.cluster.definitions.current.Load()
+	if k == nil || k == b.judged || k.err == nil && k.schema != c.cluster.schema.Load() {
+		return
+	}
+	b.judged = k
+	var st statement.Analysis
+	b.doubts = slices.DeleteFunc(b.doubts, func(text string) bool {
+		st.Analyze(text)
+		v := k.catalog.Judge(&st)
+		if v.Unknown != "" {
+			return false
+		}
+		b.carry(v.Pin)
+		return true
+	})
+	if len(b.doubts) == 0 {
+		b.shed(pinDoubt)
+	}
+}
+
+// forget takes back what was noted of a text that the server has refused to parse.
+func (c *Conn) forget(b *backend, query string) {
+	b.shed(c.added)
+	if c.added&pinDoubt != 0 {
+		b.doubts = slices.DeleteFunc(b.doubts, func(text string) bool { return text == query })
+	}
+}
