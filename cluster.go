@@ -215,6 +215,7 @@ func (c *Cluster) unreachable(ctx context.Context) error {
 // Close ends everything that belongs to the handle. database/sql calls it from DB.Close, after it has closed the idle
 // driver connections. Rows that are still open stay usable; their connection ends with them.
 func (c *Cluster) close() error {
+	c.freeReads()
 	c.quit()
 	for _, s := range c.servers {
 		s.close()
@@ -230,6 +231,28 @@ func (c *Cluster) close() error {
 	case <-time.After(closeTimeout):
 	}
 	return nil
+}
+
+// freeReads looks, one last time, at the servers on which reads wait for their first row. Reads on a silent one come free;
+// the others may end as they would with plain pgx.
+func (c *Cluster) freeReads() {
+	var looks sync.WaitGroup
+	for _, s := range c.servers {
+		if !s.awaited() {
+			continue
+		}
+		looks.Go(func() {
+			ctx, cancel := context.WithTimeout(c.life, min(c.cfg.MonitorTimeout, closeTimeout/2))
+			defer cancel()
+			dc, err := s.watcher.Connect(ctx)
+			if err != nil {
+				s.abandon()
+				return
+			}
+			dc.Close()
+		})
+	}
+	looks.Wait()
 }
 
 // closeTimeout bounds how long DB.Close waits for what it has ended.

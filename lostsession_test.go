@@ -82,6 +82,33 @@ func TestSessionStateLostBetweenTwoReadsIsAnError(t *testing.T) {
 	}
 }
 
+// pgx closes a connection whose statement was cancelled.
+func TestSessionStateLostByACancelledReadIsAnError(t *testing.T) {
+	c := calm(t)
+	db := handle(t, c)
+	for _, state := range []string{"set app.lost = 'x'", "begin", "insert into entry (v) values (1)"} {
+		test := unique("cancelled")
+		conn := connOf(t, db)
+		execAll(t, conn, state, "insert into entry (test) values ('"+test+"')")
+		ctx, cancel := contextWithCancel(t)
+		rows, err := conn.QueryContext(ctx, "select repeat('x', 1000) from generate_series(1, 100000)")
+		require.NoError(t, err)
+		require.True(t, rows.Next())
+		cancel()
+		for rows.Next() {
+		}
+		require.Error(t, rows.Err())
+		rows.Close()
+		for range 3 {
+			_, err = conn.ExecContext(t.Context(), "insert into entry (test) values ('lost "+test+"')")
+			require.Error(t, err, state)
+			require.Error(t, conn.QueryRowContext(t.Context(), "select current_setting('app.lost', true)").Scan(new(sql.NullString)), state)
+		}
+		conn.Close()
+		require.Equal(t, "0", ask(t, c.Primary, "select count(*) from entry where test = 'lost %s'", test))
+	}
+}
+
 // A prototype went on with the rest of a dead transaction on a fresh connection, where each statement committed by itself.
 func TestATransactionWhoseBackendDiedCommitsNothing(t *testing.T) {
 	c := calm(t)

@@ -276,6 +276,18 @@ func (s *server) trimIdle() {
 	s.trim.Reset(s.trimEvery())
 }
 
+// awaited says whether a read waits for its first row.
+func (s *server) awaited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for b := range s.open {
+		if b.state.Load() == backendWaiting {
+			return true
+		}
+	}
+	return false
+}
+
 // abandon is called when the server was found unreachable. Reads that wait on it for their first row come free and run
 // elsewhere, connection attempts end, idle connections are closed. Rows that are being read stay.
 func (s *server) abandon() {

@@ -119,6 +119,36 @@ func TestASettingIsNeverSeenByOthers(t *testing.T) {
 	eventually(t, func() bool { return pinned(db) == 0 }, "pinned connections are left")
 }
 
+// A driver connection that has gone back to the pool keeps what was set on it; the others get none of it.
+func TestWhatAReturnedConnCarriesStaysWithIt(t *testing.T) {
+	db := handle(t, calm(t))
+	for how, set := range map[string]func(*sql.Conn){
+		"exec": func(conn *sql.Conn) { execAll(t, conn, "set app.carried = 'x'") },
+		"raw":  func(conn *sql.Conn) { execRaw(t, conn, "set app.carried = 'x'") },
+		"in a transaction": func(conn *sql.Conn) {
+			tx, err := conn.BeginTx(t.Context(), nil)
+			require.NoError(t, err)
+			execAll(t, tx, "set app.carried = 'x'")
+			require.NoError(t, tx.Commit())
+		},
+		"prepared": func(conn *sql.Conn) {
+			_, err := prepare(t, conn, "select set_config('app.carried', $1, false)").ExecContext(t.Context(), "x")
+			require.NoError(t, err)
+		},
+	} {
+		setter, other := connOf(t, db), connOf(t, db)
+		set(setter)
+		require.NoError(t, setter.Close())
+		for range 5 {
+			require.NotEqual(t, "x", firstValue(t, pgsplit.WithPrimary(t.Context()), other, "select current_setting('app.carried', true)"), how)
+		}
+		again := connOf(t, db)
+		require.Equal(t, "x", firstValue(t, t.Context(), again, "select current_setting('app.carried', true)"), "%s: as with pgx", how)
+		require.ErrorIs(t, again.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn)
+		require.NoError(t, other.Close())
+	}
+}
+
 // pinned is how many backends carry session state.
 func pinned(db *sql.DB) (n int) {
 	for _, s := range pgsplit.ClusterOf(db).Stats().Servers {

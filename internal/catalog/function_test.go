@@ -154,7 +154,7 @@ func TestTextsThatAFunctionMakesUp(t *testing.T) {
 	v, read := judge(c, "select query_to_xml($1, true, true, ''), fine(1)")
 	require.False(t, read)
 	require.Equal(t, statement.PinUnknown, v.Pin)
-	requireReads(t, c, "select query_to_xml('select 1', true, true, ''), fine(1)")
+	requireReads(t, c, "select query_to_xml('select 1', true, true, '')", "select fine(1)")
 }
 
 func TestLanguages(t *testing.T) {

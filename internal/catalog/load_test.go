@@ -9,7 +9,6 @@ import (
 
 	"github.com/pgsplit/pgsplit/internal/catalog"
 	"github.com/pgsplit/pgsplit/internal/statement"
-	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
 func TestLoadLeavesTheConnectionAsItWas(t *testing.T) {
@@ -75,30 +74,6 @@ func TestHostileSearchPathsChangeNothing(t *testing.T) {
 	c := d.load()
 	require.Equal(t, before, c.Fingerprint())
 	requirePrimary(t, c, "table public.scratch is unlogged", "select * from scratch")
-}
-
-func TestAStandbyHasTheSameCatalog(t *testing.T) {
-	cluster := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: `
-		create table t (id int);
-		create unlogged table scratch (id int);
-		create function vo() returns int language sql as 'select 1';
-	`})
-	load := func(dsn string) *catalog.Catalog {
-		conn, err := pgconn.Connect(context.Background(), dsn)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = conn.Close(context.Background()) })
-		c, err := catalog.Load(context.Background(), conn, catalog.Declared{})
-		require.NoError(t, err)
-		f, err := catalog.Fingerprint(context.Background(), conn)
-		require.NoError(t, err)
-		require.Equal(t, f, c.Fingerprint())
-		return c
-	}
-	primary, standby := load(cluster.Primary.DSN()), load(cluster.Replicas[0].DSN())
-	require.Equal(t, primary.Fingerprint(), standby.Fingerprint())
-	requireReads(t, standby, "select * from t")
-	requirePrimary(t, standby, "table public.scratch is unlogged", "select * from scratch")
-	requirePrimary(t, standby, "function public.vo is volatile", "select vo()")
 }
 
 func TestTheFingerprintFollowsTheCatalog(t *testing.T) {

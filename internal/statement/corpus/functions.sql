@@ -43,6 +43,9 @@ select table_to_xml('tree', true, false, '')
 === replica known-primary
 select u.touch from users u where id = 1
 select (u).touch from users u where id = 1
+select * from noting limit 1
+select * from scratch
+select last_value from counter
 === primary
 select query_to_xml('insert into tree values (1)', true, false, '')
 select query_to_xml('select * from tree for update', true, false, '')

@@ -13,7 +13,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
 )
 
@@ -64,12 +63,4 @@ func run(dsns, bins list, account, dir string) error {
 		}
 	}
 	return writeTables(c, dir)
-}
-
-// lookupAccount is apart from server.go so that only one place knows how an account is named.
-func lookupAccount(name string) (*user.User, error) {
-	if name == "" {
-		return nil, nil
-	}
-	return user.Lookup(name)
 }

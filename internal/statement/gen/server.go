@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -78,8 +79,11 @@ func (s *server) stop() {
 }
 
 func credentialOf(account string) (*syscall.Credential, error) {
-	u, err := lookupAccount(account)
-	if u == nil || err != nil {
+	if account == "" {
+		return nil, nil
+	}
+	u, err := user.Lookup(account)
+	if err != nil {
 		return nil, err
 	}
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)

@@ -42,6 +42,7 @@ create function touch(u users) returns text language plpgsql volatile as $$ begi
 create function rows_of(n int) returns table (a int, b text) language sql stable as 'select g, g::text from generate_series(1, $1) g';
 create function pairs() returns setof record language sql stable as $$ select 1, 'a'::text $$;
 create function int_near(a int, b int) returns bool language sql immutable as 'select abs($1 - $2) < 2';
+create view noting as select id, volatile_fn(id) as n from tree;
 create operator <~~> (leftarg = int, rightarg = int, function = int_near);
 create function int_note(a int, b int) returns bool language plpgsql volatile as $$ begin insert into tree values (a, b, 'op') on conflict do nothing; return true; end $$;
 create operator <!!> (leftarg = int, rightarg = int, function = int_note);

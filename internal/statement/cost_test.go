@@ -2,9 +2,10 @@ package statement_test
 
 import (
 	"bytes"
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgsplit/pgsplit/internal/statement"
 )
@@ -73,30 +74,33 @@ func TestOrdinaryStatementsCostNoAllocation(t *testing.T) {
 	}
 }
 
+// BenchmarkAnalyze reports the time per byte, and as a multiple of a plain pass over the same bytes in the same run.
 func BenchmarkAnalyze(b *testing.B) {
+	var a statement.Analysis
+	benchmark(b, func(text string) { a.Analyze(text) })
+}
+
+func BenchmarkFingerprint(b *testing.B) {
+	benchmark(b, func(text string) { statement.Fingerprint(text) })
+}
+
+func benchmark(b *testing.B, f func(string)) {
 	for _, size := range []int{100, 500, 2000} {
-		text := ordinary[size]
-		raw := []byte(text)
-		b.Run(fmt.Sprintf("pass/%d", size), func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			text := ordinary[size]
+			raw := []byte(text)
+			b.ReportAllocs()
 			for b.Loop() {
+				f(text)
+			}
+			each := b.Elapsed() / time.Duration(b.N)
+			start := time.Now()
+			for range b.N {
 				plainPass(raw)
 			}
-		})
-		b.Run(fmt.Sprintf("analyze/%d", size), func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			var a statement.Analysis
-			for b.Loop() {
-				a.Analyze(text)
-			}
-		})
-		b.Run(fmt.Sprintf("fingerprint/%d", size), func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				statement.Fingerprint(text)
-			}
+			pass := time.Since(start) / time.Duration(b.N)
+			b.ReportMetric(float64(each)/float64(len(text)), "ns/byte")
+			b.ReportMetric(float64(each)/float64(pass), "passes")
 		})
 	}
 }
