@@ -162,6 +162,7 @@ func TestAReadOnlyTransactionMovesWhenItsReplicaDiesBeforeTheFirstStatement(t *t
 	application := unique("rotx")
 	db := handle(t, c, "read_only_tx=replica", "application_name="+application)
 	for _, first := range []string{"query", "exec", "prepare"} {
+		replicasServe(t, db, 2)
 		ctx, tr := follow(t.Context())
 		tx := begin(t, ctx, db, readOnly)
 		routes, _ := tr.take()
