@@ -1,6 +1,7 @@
 // Command pgsplit helps to get to know and to run applications that use the driver of the same name.
 //
 //	pgsplit demo    shows on real PostgreSQL servers what the driver does
+//	pgsplit route   shows where statements would go, and why
 //
 // "pgsplit help" lists the commands, "pgsplit help <command>" the flags of one.
 //
@@ -35,7 +36,7 @@ type command struct {
 }
 
 // commands are all of them, in the order of the list.
-var commands = []command{demoCommand}
+var commands = []command{demoCommand, routeCommand}
 
 // errUsage, wrapped, says that the command line is wrong.
 var errUsage = errors.New("wrong usage")
