@@ -106,11 +106,12 @@ func TestAnyConnectorServesAsPrimaryAndReplica(t *testing.T) {
 			require.NoError(t, err)
 			defer db.Close()
 			require.NoError(t, db.PingContext(t.Context()))
-			eventually(t, func() bool { return isReplica(t, db) })
+			eventually(t, func() bool { return isReplica(t, db) && isReplica(t, db) && isReplica(t, db) })
 			served := map[int]bool{}
-			for range 50 {
+			eventually(t, func() bool {
 				served[who(t, db)] = true
-			}
+				return len(served) == 2 // the second replica may have been found later than the first
+			})
 			require.Equal(t, map[int]bool{c.Replicas[0].Port: true, c.Replicas[1].Port: true}, served)
 
 			test := unique("connector")

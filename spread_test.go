@@ -41,7 +41,7 @@ func TestEveryBalancerUsesAllReplicas(t *testing.T) {
 				}
 				wg.Wait()
 				require.Zero(t, served[c.Primary.Port].Load(), "reads on the primary")
-				tolerance := map[string]float64{"round_robin": 0.02, "random": 0.13, "least_busy": 0.15, "latency": 0.499}[balancer]
+				tolerance := map[string]float64{"round_robin": 0.02, "random": 0.13, "least_busy": 0.15, "latency": 0.5}[balancer]
 				for _, r := range c.Replicas {
 					require.InDelta(t, reads/2, served[r.Port].Load(), reads*tolerance)
 				}
