@@ -15,7 +15,6 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
-	"github.com/pgsplit/pgsplit"
 	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
@@ -169,52 +168,6 @@ func isReplica(t testing.TB, q interface {
 	return replica
 }
 
-// trail notes where the statements of a context went.
-type trail struct {
-	mu      sync.Mutex
-	routes  []pgsplit.RouteInfo
-	retries []pgsplit.RetryInfo
-}
-
-func follow(ctx context.Context) (context.Context, *trail) {
-	tr := new(trail)
-	return pgsplit.WithTrace(ctx, tr.trace()), tr
-}
-
-func (tr *trail) trace() *pgsplit.Trace {
-	return &pgsplit.Trace{
-		Route: func(_ context.Context, info pgsplit.RouteInfo) {
-			tr.mu.Lock()
-			defer tr.mu.Unlock()
-			tr.routes = append(tr.routes, info)
-		},
-		Retry: func(_ context.Context, info pgsplit.RetryInfo) {
-			tr.mu.Lock()
-			defer tr.mu.Unlock()
-			tr.retries = append(tr.retries, info)
-		},
-	}
-}
-
-// take returns what has been noted since the last take.
-func (tr *trail) take() ([]pgsplit.RouteInfo, []pgsplit.RetryInfo) {
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	routes, retries := tr.routes, tr.retries
-	tr.routes, tr.retries = nil, nil
-	return routes, retries
-}
-
-// only returns the one route that was taken, at the first attempt.
-func (tr *trail) only(t testing.TB) pgsplit.RouteInfo {
-	t.Helper()
-	routes, retries := tr.take()
-	require.Len(t, routes, 1)
-	require.Empty(t, retries)
-	require.Equal(t, 1, routes[0].Attempt)
-	return routes[0]
-}
-
 // firstValue runs a query and returns the first column of its first row as text; all rows are read.
 func firstValue(t testing.TB, ctx context.Context, q querier, query string, args ...any) string {
 	t.Helper()
@@ -248,59 +201,6 @@ func contextWithCancel(t testing.TB) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	return ctx, cancel
-}
-
-// load runs an operation again and again on several goroutines, and counts how often it worked.
-type load struct {
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	done   atomic.Int64
-	errs   chan error
-}
-
-func startLoad(t testing.TB, goroutines int, op func(context.Context) error) *load {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	l := &load{cancel: cancel, errs: make(chan error, goroutines)}
-	for range goroutines {
-		l.wg.Go(func() {
-			for ctx.Err() == nil {
-				if err := op(ctx); err == nil {
-					l.done.Add(1)
-				} else if ctx.Err() == nil {
-					l.errs <- err
-					return
-				}
-			}
-		})
-	}
-	t.Cleanup(func() { cancel(); l.wg.Wait() })
-	return l
-}
-
-// more waits until the operation has worked n more times.
-func (l *load) more(t testing.TB, n int64) {
-	t.Helper()
-	n += l.done.Load()
-	eventually(t, func() bool { return l.done.Load() >= n || len(l.errs) > 0 }, "the load is stuck")
-	l.check(t)
-}
-
-func (l *load) check(t testing.TB) {
-	t.Helper()
-	select {
-	case err := <-l.errs:
-		require.NoError(t, err, "under load")
-	default:
-	}
-}
-
-// end stops the load; no operation may have failed.
-func (l *load) end(t testing.TB) {
-	t.Helper()
-	l.cancel()
-	l.wg.Wait()
-	l.check(t)
 }
 
 func atoi(t testing.TB, s string) int {
