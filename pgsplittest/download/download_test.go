@@ -117,6 +117,7 @@ func useCache(t *testing.T) string {
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(cache)) })
 	require.NoError(t, os.Chmod(cache, 0o755))
 	t.Setenv(pgsplittest.EnvCacheDir, cache)
+	t.Setenv("TMPDIR", t.TempDir()) // the library leaves its log there
 	return cache
 }
 
