@@ -30,13 +30,18 @@ type backend struct {
 	idled    time.Time // when it was last put back
 	instance string    // which server is at the other end, see sample
 
-	pin    statement.Pin // session state that it carries
-	dirty  bool          // something on it may have written and is not known to be rolled back
-	plans  uint64        // the schema change of this handle that its cached plans are as new as
-	doubts []string      // texts of which it is not known what they left behind
-	judged *knowledge    // by which those were judged last
-	inTx   bool          // for connections whose transaction status cannot be asked
+	pin     statement.Pin // session state that it carries
+	stirred bool          // some of that may have been undone: the server is asked when the checkout ends
+	dirty   bool          // something on it may have written and is not known to be rolled back
+	plans   uint64        // the schema change of this handle that its cached plans are as new as
+	temps   temporaries   // temporary tables that it has
+	doubts  []string      // texts of which it is not known what they left behind
+	judged  *knowledge    // by which those were judged last
+	inTx    bool          // for connections whose transaction status cannot be asked
 }
+
+// plansStale is a value of backend.plans that no schema change has: the cached plans are dropped before the next use.
+const plansStale = ^uint64(0)
 
 // The states of a backend as the monitor sees them. A backend that has handed out rows is never killed: what the
 // application holds must not be taken away, and the statement could not run again.
@@ -65,21 +70,6 @@ func pgxOf(dc driver.Conn) *pgx.Conn {
 		}
 	}
 	return nil
-}
-
-// carry notes session state that the connection carries from now on; shed, that some of it has been undone.
-func (b *backend) carry(p statement.Pin) {
-	if b.pin == 0 && p != 0 {
-		b.srv.pinned.Add(1)
-	}
-	b.pin |= p
-}
-
-func (b *backend) shed(p statement.Pin) {
-	if b.pin != 0 && b.pin&^p == 0 {
-		b.srv.pinned.Add(-1)
-	}
-	b.pin &^= p
 }
 
 func (b *backend) closed() bool { return b.pg != nil && b.pg.IsClosed() }

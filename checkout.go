@@ -68,6 +68,8 @@ func (c *Conn) note(b *backend, query string) {
 	pin := c.pinsOf(b, query)
 	c.added, c.text = pin&^b.pin, query
 	b.carry(pin)
+	b.stir(&c.st, pin)
+	b.temps.note(&c.st, pin, query)
 	if c.refusal == "" && c.st.Read() && c.cluster.refuses(query) {
 		c.refusal = "before"
 	}
@@ -93,7 +95,7 @@ func (c *Conn) mayWrite() bool {
 // finish draws the conclusions of a statement on the primary whose answer is complete. A mark is left once the
 // transaction around it has ended, unless it is certain that nothing was kept.
 func (c *Conn) finish(b *backend, err error) {
-	if err == nil && c.st.Flags&statement.DDL != 0 && c.st.Pin&statement.PinTempTable == 0 {
+	if err == nil && c.st.Flags&statement.DDL != 0 && c.st.Pin&statement.PinTempTable == 0 && !b.temps.dropped(&c.st) {
 		c.cluster.schemaChanged()
 		c.changed = c.changed || b.txStatus() != 'I'
 	} else if c.changed && b.txStatus() == 'I' {
@@ -228,7 +230,9 @@ func (c *Conn) endCheckout() {
 		// A transaction that was left open is rolled back with its connection; anything else has been concluded.
 		b.dirty = false
 	}
-	if c.settleDoubts(b); b.pin != 0 {
+	c.settleDoubts(b)
+	b.prove(c.cluster.life)
+	if b.pin != 0 {
 		return
 	}
 	c.primary = nil

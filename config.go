@@ -109,6 +109,9 @@ type Config struct {
 	Trace *Trace
 
 	made bool // by NewConfig: the defaults are in
+
+	// unpinned switches pinning off. It is there for the tests that show that pinning is needed.
+	unpinned bool
 }
 
 // NewConfig gives a Config with every default and no server: add Servers, or Primary and Replicas.

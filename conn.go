@@ -232,6 +232,9 @@ func (c *Conn) IsValid() bool {
 
 // Close ends the connection: clean backend connections go back to their servers, one with session state is closed.
 func (c *Conn) Close() error {
+	if b := c.primary; b != nil {
+		b.stirred = false // whatever is left goes with it
+	}
 	c.endCheckout()
 	if b := c.primary; b != nil {
 		c.primary = nil

@@ -221,6 +221,9 @@ func (c *Conn) analyze(sql string) {
 	}
 	c.pending = k.err == nil && k.schema != c.cluster.schema.Load()
 	c.sure = k.catalog.Loaded() && !c.pending
+	if c.primary != nil {
+		c.primary.temps.mark(&c.st)
+	}
 	v := k.catalog.Judge(&c.st)
 	c.st.Flags, c.st.Pin = v.Flags, v.Pin
 	if c.unknown = v.Unknown; c.unknown != "" && c.st.Flags&statement.DDL == 0 {

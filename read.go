@@ -19,6 +19,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 			return nil, reason, attempt, err
 		}
 		c.cluster.traceRoute(ctx, d, b.srv, ReasonReplica, query, attempt)
+		b.carry(c.st.Pin) // none, as a rule: what a read leaves behind goes with the replica's connection
 		var start time.Time
 		if c.cluster.cfg.Balancer == BalancerLatency {
 			start = time.Now()

@@ -30,6 +30,7 @@ type server struct {
 	timed    atomic.Int64 // when that was measured last, Unix nanoseconds
 	healed   atomic.Int64 // errors that were healed elsewhere
 	pinned   atomic.Int64 // backends that carry session state
+	pinnedBy [pinReasons]atomic.Int64
 	misses   atomic.Int64 // connection attempts that have failed in a row
 	counts   [reasonCount]atomic.Int64
 

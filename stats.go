@@ -24,6 +24,10 @@ type ServerStats struct {
 	Open     int              // connections open, without the monitor's
 	Idle     int              // of those, nobody's now
 	Pinned   int              // of those, tied to one driver connection by session state
+
+	// PinnedBy is how many of its connections carry which session state; one with several kinds counts under each of them.
+	// Kinds without any are left out.
+	PinnedBy map[PinReason]int
 }
 
 // Total returns how many statements were sent to the server.
@@ -58,6 +62,12 @@ func (c *Cluster) Stats() Stats {
 		out.Open, out.Idle = len(s.open), len(s.idle)
 		s.mu.Unlock()
 		out.Pinned = int(s.pinned.Load())
+		out.PinnedBy = make(map[PinReason]int)
+		for r := range s.pinnedBy {
+			if n := s.pinnedBy[r].Load(); n > 0 {
+				out.PinnedBy[PinReason(r)] = int(n)
+			}
+		}
 	}
 	return stats
 }

@@ -244,6 +244,7 @@ func inReplicaTx[T any](ctx context.Context, t *Tx, query string, here func(*bac
 		return there()
 	}
 	b := t.backend
+	b.carry(c.st.Pin) // a function that nobody can read, say: the connection is closed after the transaction
 	c.cluster.traceRoute(ctx, d, b.srv, ReasonReadOnlyTransaction, query, 1)
 	var res T
 	err = b.guarded(func() (err error) {

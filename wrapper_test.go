@@ -2,6 +2,7 @@ package pgsplit_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pgsplit/pgsplit"
 	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
@@ -79,3 +81,19 @@ func (s showing) Connect(ctx context.Context) (driver.Conn, error) {
 type showingConn struct{ *opaqueConn }
 
 func (s showingConn) Raw() driver.Conn { return s.dc }
+
+// wrapped is a handle below a wrapper that drops what it does not know, IsValid above all, as some instrumented drivers do.
+func wrapped(t testing.TB, c *pgsplittest.Cluster, params ...string) *sql.DB {
+	t.Helper()
+	cfg, err := pgsplit.ParseConfig(dsnWith(c.DSN(), append(params, "monitor_timeout=10s")...))
+	require.NoError(t, err)
+	connector, err := pgsplit.NewConnector(cfg)
+	require.NoError(t, err)
+	db := sql.OpenDB(opaque{connector})
+	t.Cleanup(func() {
+		require.NoError(t, db.Close())
+		require.NoError(t, connector.Close())
+	})
+	replicasServe(t, db, len(c.Replicas))
+	return db
+}
