@@ -30,14 +30,18 @@ type backend struct {
 	idled    time.Time // when it was last put back
 	instance string    // which server is at the other end, see sample
 
-	pin     statement.Pin // session state that it carries
-	stirred bool          // some of that may have been undone: the server is asked when the checkout ends
-	dirty   bool          // something on it may have written and is not known to be rolled back
-	plans   uint64        // the schema change of this handle that its cached plans are as new as
-	temps   temporaries   // temporary tables that it has
-	doubts  []string      // texts of which it is not known what they left behind
-	judged  *knowledge    // by which those were judged last
-	inTx    bool          // for connections whose transaction status cannot be asked
+	pin      statement.Pin     // session state that it carries
+	stirred  bool              // some of that may have been undone: the server is asked when the checkout ends
+	dirty    bool              // something on it may have written and is not known to be rolled back
+	plans    uint64            // the schema change of this handle that its cached plans are as new as
+	temps    temporaries       // temporary tables that it has
+	doubts   []string          // texts of which it is not known what they left behind
+	judged   *knowledge        // by which those were judged last
+	prepared map[string]*shape // by the text: statements of Stmts
+	tidied   uint64            // holdings.gone as it was when they were looked through
+	mode     pgx.QueryExecMode // pgx's own way to run statements; 0: not asked for yet
+	unsent   bool              // preparing the statement at hand has failed, so it was not sent
+	inTx     bool              // for connections whose transaction status cannot be asked
 }
 
 // plansStale is a value of backend.plans that no schema change has: the cached plans are dropped before the next use.
@@ -130,7 +134,7 @@ func (b *backend) refresh(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.srv.pingTimeout())
 	defer cancel()
-	if b.pg.DeallocateAll(ctx) == nil {
+	if b.deallocateAll(ctx) == nil {
 		b.plans = n
 	}
 }
@@ -145,29 +149,20 @@ func (b *backend) guarded(wait func() error) error {
 	return err
 }
 
-// typed prepends what makes a statement of database/sql's Prepare encode its arguments by the types that the server
-// describes, as pgx's explicitly prepared statements do in every exec mode.
-func (b *backend) typed(args []driver.NamedValue) []driver.NamedValue {
-	if b.pg == nil || !b.srv.untyped {
-		return args
-	}
-	return append([]driver.NamedValue{{Ordinal: 1, Value: pgx.QueryExecModeDescribeExec}}, args...)
-}
-
-// exec and query run a statement. A plan that a schema change has overtaken is made anew, for statements that may be
-// repeated; nothing has been executed then.
-func (b *backend) exec(ctx context.Context, query string, args []driver.NamedValue, prepared, repeatable bool) (driver.Result, error) {
-	res, err := b.execOnce(ctx, query, args, prepared)
-	if err != nil && repeatable && stalePlan(err) && b.txStatus() == 'I' {
-		return b.execOnce(ctx, query, args, prepared)
+// exec and query run a statement; p is what its Conn has prepared of it. One that a schema change, or the loss of what was
+// prepared, has overtaken runs again, if it may be repeated; nothing has been executed then.
+func (b *backend) exec(ctx context.Context, query string, args []driver.NamedValue, p *prepared, repeatable bool) (driver.Result, error) {
+	res, err := b.execOnce(ctx, query, args, p)
+	if err != nil && repeatable && b.outdated(ctx, err, query) {
+		return b.execOnce(ctx, query, args, p)
 	}
 	return res, err
 }
 
-func (b *backend) query(ctx context.Context, query string, args []driver.NamedValue, prepared, repeatable bool) (driver.Rows, error) {
-	rows, err := b.queryOnce(ctx, query, args, prepared)
-	if err != nil && repeatable && stalePlan(err) && b.txStatus() == 'I' {
-		return b.queryOnce(ctx, query, args, prepared)
+func (b *backend) query(ctx context.Context, query string, args []driver.NamedValue, p *prepared, repeatable bool) (driver.Rows, error) {
+	rows, err := b.queryOnce(ctx, query, args, p)
+	if err != nil && repeatable && b.outdated(ctx, err, query) {
+		return b.queryOnce(ctx, query, args, p)
 	}
 	return rows, err
 }
@@ -200,15 +195,15 @@ func (b *backend) values(args []driver.NamedValue) ([]driver.NamedValue, error) 
 	return converted, nil
 }
 
-func (b *backend) execOnce(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
+func (b *backend) execOnce(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
 	args, err := b.values(args)
 	if err != nil {
 		return nil, err
 	}
-	if ex, ok := b.dc.(driver.ExecerContext); ok && (!prepared || b.pg != nil) {
-		if prepared {
-			args = b.typed(args)
-		}
+	if err := b.ready(ctx, query, args, p); err != nil {
+		return nil, err
+	}
+	if ex, ok := b.dc.(driver.ExecerContext); ok && (p == nil || b.pg != nil) {
 		return ex.ExecContext(ctx, query, args)
 	}
 	st, err := b.prepareOther(ctx, query)
@@ -222,15 +217,15 @@ func (b *backend) execOnce(ctx context.Context, query string, args []driver.Name
 	return nil, errors.New("pgsplit: the connector's statements lack ExecContext")
 }
 
-func (b *backend) queryOnce(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+func (b *backend) queryOnce(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Rows, error) {
 	args, err := b.values(args)
 	if err != nil {
 		return nil, err
 	}
-	if q, ok := b.dc.(driver.QueryerContext); ok && (!prepared || b.pg != nil) {
-		if prepared {
-			args = b.typed(args)
-		}
+	if err := b.ready(ctx, query, args, p); err != nil {
+		return nil, err
+	}
+	if q, ok := b.dc.(driver.QueryerContext); ok && (p == nil || b.pg != nil) {
 		return q.QueryContext(ctx, query, args)
 	}
 	st, err := b.prepareOther(ctx, query)
@@ -258,22 +253,22 @@ type stmtRows struct {
 
 func (r *stmtRows) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
 
-// describe validates a text as Prepare does and returns how many parameters it has, -1 if that cannot be known. On
-// pgx it uses the unnamed statement, which leaves nothing behind on the server.
-func (b *backend) describe(ctx context.Context, query string) (int, error) {
+// describe validates a text as Prepare does, and notes how many parameters it has.
+func (b *backend) describe(ctx context.Context, p *prepared) error {
 	if b.pg != nil {
-		sd, err := b.pg.Prepare(ctx, "", query)
-		if err != nil {
-			return 0, err
+		s, err := b.parse(ctx, p.text)
+		if err == nil {
+			p.shape, p.params = s, len(s.params)
 		}
-		return len(sd.ParamOIDs), nil
+		return err
 	}
-	st, err := b.prepareOther(ctx, query)
+	st, err := b.prepareOther(ctx, p.text)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer st.Close()
-	return st.NumInput(), nil
+	p.params = st.NumInput()
+	return nil
 }
 
 func (b *backend) prepareOther(ctx context.Context, query string) (driver.Stmt, error) {

@@ -105,6 +105,9 @@ func (c *Conn) finish(b *backend, err error) {
 	if c.added != 0 && notParsed(err) {
 		c.forget(b, c.text)
 	}
+	if err == nil && c.dropsPrepared() && b.pg != nil && !b.pg.PgConn().IsBusy() {
+		b.forgetPrepared()
+	}
 	if err == nil && c.st.Unpin != 0 && b.txStatus() == 'I' { // in a transaction the undo could be rolled back
 		b.shed(c.st.Unpin)
 	}
@@ -156,7 +159,7 @@ func (c *Conn) again(ctx context.Context, d *directives, b *backend, query strin
 		return false
 	}
 	switch {
-	case notExecuted(err), b.closed() && c.st.Read() && !c.mayWrite():
+	case notExecuted(err), b.closed() && b.unsent, b.closed() && c.st.Read() && !c.mayWrite():
 		// The connection died while it was idle. A read may run again even where that cannot be proved.
 		// What has killed one connection has killed the idle ones, too.
 		b.srv.dropIdle(time.Now())
@@ -233,6 +236,7 @@ func (c *Conn) endCheckout() {
 	c.settleDoubts(b)
 	b.prove(c.cluster.life)
 	if b.pin != 0 {
+		b.tidyIfQuiet()
 		return
 	}
 	c.primary = nil

@@ -43,6 +43,8 @@ type Conn struct {
 	raw     bool // Conn() was handed out, and what became of it is not known yet
 	rows    bool // rows of a write are open whose end cannot be seen
 
+	prepared map[string]*prepared // by the text: what it holds Stmts of
+
 	until time.Time // when the statement at hand gives up waiting for a server; zero: it has not waited yet
 
 	st         statement.Analysis
@@ -89,16 +91,16 @@ func (c *Conn) Conn() *pgx.Conn {
 
 // ExecContext runs a statement on the primary.
 func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	return c.exec(ctx, query, args, false)
+	return c.exec(ctx, query, args, c.own(query))
 }
 
-func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
+func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
 	c.settle()
 	c.until = time.Time{}
 	d := directivesOf(ctx)
 	c.analyze(query)
 	if t := c.tx; t != nil && t.replica {
-		return execIn(ctx, t, query, args, prepared)
+		return execIn(ctx, t, query, args, p)
 	}
 	reason := ReasonExec
 	if c.inTransaction() {
@@ -112,7 +114,7 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 		fresh := !c.sticky && b.pin == 0
 		c.note(b, query)
 		c.cluster.traceRoute(ctx, d, b.srv, reason, query, attempt)
-		res, err := b.exec(ctx, query, args, prepared, c.repeatable())
+		res, err := b.exec(ctx, query, args, p, c.repeatable())
 		c.finish(b, err)
 		if err != nil && c.again(ctx, d, b, query, err, fresh, attempt) {
 			continue
@@ -123,16 +125,16 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 
 // QueryContext runs a query on a replica if it is a read that a replica may serve now, else on the primary.
 func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	return c.query(ctx, query, args, false)
+	return c.query(ctx, query, args, c.own(query))
 }
 
-func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Rows, error) {
 	c.settle()
 	c.until = time.Time{}
 	d := directivesOf(ctx)
 	c.analyze(query)
 	if t := c.tx; t != nil && t.replica {
-		return queryIn(ctx, t, query, args, prepared)
+		return queryIn(ctx, t, query, args, p)
 	}
 	reason := c.route(&c.st, d)
 	attempt := 1
@@ -146,17 +148,17 @@ func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue
 		for again := true; again; again = c.awaitReplica(ctx) {
 			var rows driver.Rows
 			var err error
-			rows, reason, attempt, err = c.queryReplica(ctx, d, query, args, prepared)
+			rows, reason, attempt, err = c.queryReplica(ctx, d, query, args, p)
 			if rows != nil || err != nil {
 				return rows, err
 			}
 		}
 	}
-	return c.queryPrimary(ctx, d, reason, query, args, prepared, attempt)
+	return c.queryPrimary(ctx, d, reason, query, args, p, attempt)
 }
 
 // queryPrimary runs a query on the primary.
-func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, query string, args []driver.NamedValue, prepared bool, attempt int) (driver.Rows, error) {
+func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, query string, args []driver.NamedValue, p *prepared, attempt int) (driver.Rows, error) {
 	for first := attempt; ; attempt++ {
 		b, err := c.usePrimary(ctx)
 		if err != nil {
@@ -165,7 +167,7 @@ func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, q
 		fresh := !c.sticky && b.pin == 0
 		c.note(b, query)
 		c.cluster.traceRoute(ctx, d, b.srv, reason, query, attempt)
-		rows, err := b.query(ctx, query, args, prepared, c.repeatable())
+		rows, err := b.query(ctx, query, args, p, c.repeatable())
 		if err == nil {
 			if c.refusal != "" {
 				c.cluster.refusals.remember(statement.Fingerprint(query), query, c.refusal, time.Now())
@@ -239,6 +241,10 @@ func (c *Conn) Close() error {
 	if b := c.primary; b != nil {
 		c.primary = nil
 		b.srv.drop(b)
+	}
+	for text := range c.prepared { // database/sql has closed them; a wrapper may not have
+		delete(c.prepared, text)
+		c.letGo(text)
 	}
 	return nil
 }

@@ -259,14 +259,6 @@ func (c *Cluster) addServer(cfg *pgx.ConnConfig) {
 		watch.RuntimeParams["application_name"] = monitorName
 	}
 	s := newServer(c, len(c.servers), serverName(cfg), stdlib.GetConnector(*cfg), stdlib.GetConnector(*watch))
-	switch cfg.DefaultQueryExecMode {
-	case pgx.QueryExecModeCacheStatement:
-		s.untyped = cfg.StatementCacheCapacity <= 0
-	case pgx.QueryExecModeCacheDescribe:
-		s.untyped = cfg.DescriptionCacheCapacity <= 0
-	default:
-		s.untyped = true
-	}
 	c.servers = append(c.servers, s)
 }
 

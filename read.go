@@ -11,7 +11,7 @@ import (
 // The way of a read to a replica, and what becomes of it when the replica fails.
 
 // queryReplica tries replicas. Neither rows nor error means that the primary has to answer, for the reason returned.
-func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, args []driver.NamedValue, prepared bool) (driver.Rows, Reason, int, error) {
+func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, args []driver.NamedValue, p *prepared) (driver.Rows, Reason, int, error) {
 	var tried uint64
 	for attempt := 1; ; attempt++ {
 		b, reason, err := c.borrowReplica(ctx, d, query, &tried)
@@ -25,7 +25,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 			start = time.Now()
 		}
 		b.await()
-		rows, err := b.query(ctx, query, args, prepared, c.repeatable())
+		rows, err := b.query(ctx, query, args, p, c.repeatable())
 		if !b.answered() {
 			// The monitor closed it while we waited. Should an answer have arrived all the same, it is not used: the
 			// connection below it is gone.

@@ -106,6 +106,13 @@ func stalePlan(err error) bool {
 	return errors.As(err, &pgErr) && pgErr.Code == "0A000" && pgErr.Routine == "RevalidateCachedQuery"
 }
 
+// lostStatement says whether a server does not have a statement that pgx holds for prepared: DEALLOCATE ALL inside of a
+// function, or a pooler in between. Nothing was executed.
+func lostStatement(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "26000" && pgErr.Where == ""
+}
+
 // readOnlyServer says whether a server has refused a statement because it may only read.
 func readOnlyServer(err error) bool {
 	var pgErr *pgconn.PgError

@@ -23,7 +23,6 @@ type server struct {
 	name      string
 	connector driver.Connector
 	watcher   driver.Connector // for the monitor's own connection
-	untyped   bool             // the exec mode or a disabled cache leaves arguments of prepared statements untyped
 
 	inflight atomic.Int64 // checkouts that hold a backend of this server
 	latency  atomic.Int64 // decaying average of the time to the first row, in ns (balancer=latency only)
@@ -195,7 +194,7 @@ func (s *server) missed() time.Duration {
 // release gives a backend back: to the next who asks if it is clean, else it is closed.
 func (s *server) release(b *backend) {
 	s.inflight.Add(-1)
-	if !b.clean() {
+	if !b.clean() || b.untidy() && !b.tidyInTime() {
 		s.discard(b)
 		return
 	}

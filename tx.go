@@ -216,16 +216,16 @@ func (t *Tx) toPrimary() error {
 	return nil
 }
 
-func execIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, prepared bool) (driver.Result, error) {
+func execIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
 	return inReplicaTx(ctx, t, query,
-		func(b *backend) (driver.Result, error) { return b.exec(ctx, query, args, prepared, false) },
-		func() (driver.Result, error) { return t.conn.exec(ctx, query, args, prepared) })
+		func(b *backend) (driver.Result, error) { return b.exec(ctx, query, args, p, false) },
+		func() (driver.Result, error) { return t.conn.exec(ctx, query, args, p) })
 }
 
-func queryIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, prepared bool) (driver.Rows, error) {
+func queryIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, p *prepared) (driver.Rows, error) {
 	return inReplicaTx(ctx, t, query,
-		func(b *backend) (driver.Rows, error) { return b.query(ctx, query, args, prepared, false) },
-		func() (driver.Rows, error) { return t.conn.query(ctx, query, args, prepared) })
+		func(b *backend) (driver.Rows, error) { return b.query(ctx, query, args, p, false) },
+		func() (driver.Rows, error) { return t.conn.query(ctx, query, args, p) })
 }
 
 // inReplicaTx runs a statement of a transaction on a replica. While it is the first one, an unfit statement or a failing
