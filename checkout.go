@@ -192,7 +192,13 @@ func (c *Conn) fail(b *backend, err error) error {
 		return err
 	}
 	c.lost = true
-	if len(c.cluster.servers) > 1 && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if serverEnds(err) {
+		b.srv.dropIdle(time.Now()) // lest each of them costs a write its answer
+	}
+	if len(c.cluster.servers) > 1 {
 		c.cluster.watch[b.srv.index].poke()
 	}
 	return err

@@ -64,6 +64,15 @@ func fatal(e *pgconn.PgError) bool {
 	return s == "FATAL" || s == "PANIC"
 }
 
+// serverEnds says whether the error that a connection died of has likely ended the other connections to its server, too.
+func serverEnds(err error) bool {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) {
+		return pgErr.Code == "57P01" || pgErr.Code == "57P02" || pgErr.Code == "57P03"
+	}
+	return true
+}
+
 // unreachableServer says whether a failed connection attempt means that the server is not there (yet, or any more), so
 // that waiting for a primary may help. A refused password, a missing database, or the
 // error of the application's own hook or connector is an answer.

@@ -125,8 +125,12 @@ func (s *server) connect(ctx context.Context) (*backend, error) {
 	defer cancel()
 	defer context.AfterFunc(life, cancel)()
 
+	misses := s.misses.Load()
 	dc, err := s.connector.Connect(cctx)
 	if err != nil {
+		if ctx.Err() == nil && life.Err() == nil {
+			s.misses.CompareAndSwap(misses, misses+1) // attempts made at the same time count as one
+		}
 		return nil, err
 	}
 	now := time.Now()
@@ -180,12 +184,13 @@ func (s *server) welcome(ctx context.Context, b *backend) error {
 	return nil
 }
 
-// missed notes a failed connection attempt and returns for how long the server should be left alone. Its monitor may be
-// well: a replica's password may differ, or it has no free slot.
+// missed returns for how long the server should be left alone after a failed connection attempt. Its monitor may be well:
+// a replica's password may differ, or it has no free slot. An attempt that the monitor's own findings have ended does not
+// count: a server that was silent is used again as soon as it answers.
 func (s *server) missed() time.Duration {
 	const first, most = 100 * time.Millisecond, 10 * time.Second
-	n := s.misses.Add(1)
-	if n == 1 {
+	n := s.misses.Load()
+	if n <= 1 {
 		return 0 // one attempt says little: the monitor's next sample decides
 	}
 	return min(first<<min(n-2, 10), most)
