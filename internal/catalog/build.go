@@ -14,6 +14,7 @@ type builder struct {
 	relations map[string][]nodeID
 	functions map[string][]nodeID
 	members   map[string][]nodeID // functions that can be called as row.name
+	scalars   map[string][]nodeID // functions that can be called as (value).name
 	operators map[string][]nodeID
 	types     map[string][]nodeID
 
@@ -55,6 +56,7 @@ func newBuilder(d Declared) *builder {
 		relations: map[string][]nodeID{},
 		functions: map[string][]nodeID{},
 		members:   map[string][]nodeID{},
+		scalars:   map[string][]nodeID{},
 		operators: map[string][]nodeID{},
 		types:     map[string][]nodeID{},
 		writers:   map[nodeID]bool{},
@@ -140,8 +142,11 @@ func (b *builder) takeFunction(r row) error {
 	schema, name, kind, volatility, language := r.text(1), r.text(2), r.byte(3), r.text(4), r.text(5)
 	id := b.add(useFunction, oid, functionKinds[kind], schema, name)
 	b.functions[name] = append(b.functions[name], id)
-	if r.is(7) {
+	switch r.byte(7) {
+	case 'r':
 		b.members[name] = append(b.members[name], id)
+	case 's':
+		b.scalars[name] = append(b.scalars[name], id)
 	}
 	if b.unsafe.has(schema, name) {
 		b.mark(id, volatile, declaredUnsafe)

@@ -21,6 +21,7 @@ type Catalog struct {
 	// These are mostly empty: functions that need a look, since they are unfit, or read or write relations.
 	shadows    map[string]*object // named like a built-in one
 	attributes map[string]*object // that can be called as row.name
+	scalars    map[string]*object // that can be called as (value).name, or types that a value can be made one of so
 
 	definition *object // DDL: event triggers
 	everywhere *object // any expression: operators and casts between built-in types; nil if there is nothing to them

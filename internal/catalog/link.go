@@ -36,7 +36,9 @@ func (b *builder) readBodies() {
 			b.connectAll(f.node, b.types[strings.TrimPrefix(name, "_")], "")
 		}
 		for name := range text.members {
+			b.mark(f.node, b.builtins.function(name, false), "calls "+name)
 			b.connectAll(f.node, b.members[name], "")
+			b.connectAll(f.node, b.scalars[name], "")
 		}
 		for name := range text.operators {
 			b.connectAll(f.node, b.operators[name], "")

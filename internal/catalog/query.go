@@ -24,7 +24,8 @@ where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c') and c.relpersistence <> '
 // functionQuery has one argument: the column of functions whose body PostgreSQL has parsed, from version 14 on.
 const functionQuery = `
 select p.oid as function, n.nspname, p.proname, p.prokind, p.provolatile, l.lanname, e.extname,
-	p.pronargs > 0 and p.pronargs - p.pronargdefaults <= 1 and t.typtype in ('c', 'd', 'p'),
+	case when p.pronargs > 0 and p.pronargs - p.pronargdefaults <= 1 then
+		case when t.typtype in ('c', 'd', 'p') then 'r' else 's' end end,
 	case when l.lanname in ('sql', 'plpgsql') then p.prosrc end,
 	%s ~ ':commandType [2-5]'
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang

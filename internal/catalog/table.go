@@ -1,6 +1,9 @@
 package catalog
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // catalog makes the tables that texts are judged by, once all rows are taken.
 func (b *builder) catalog() *Catalog {
@@ -15,6 +18,7 @@ func (b *builder) catalog() *Catalog {
 		types:       make(map[string]*object, len(b.types)),
 		shadows:     map[string]*object{},
 		attributes:  map[string]*object{},
+		scalars:     map[string]*object{},
 		definition:  b.object(nil, []nodeID{b.event}),
 	}
 	r := b.newReacher()
@@ -33,11 +37,20 @@ func (b *builder) catalog() *Catalog {
 			c.attributes[name] = o
 		}
 	}
+	for name, nodes := range b.scalars {
+		if o := b.object(r, slices.Concat(nodes, b.types[name])); o != fit {
+			c.scalars[name] = o
+		}
+	}
 	for name, nodes := range b.operators {
 		c.operators[name] = b.object(r, nodes)
 	}
 	for name, nodes := range b.types {
-		c.types[name] = b.object(r, nodes)
+		o := b.object(r, nodes)
+		c.types[name] = o
+		if o != fit && b.scalars[name] == nil {
+			c.scalars[name] = o
+		}
 	}
 	for name, nodes := range b.relations {
 		// Row types mostly do no more than their relations, which are asked next.

@@ -100,9 +100,12 @@ func (c *Catalog) used(a *statement.Analysis, names []string, any, write bool) (
 		}
 		names, any = o.append(names, any, write)
 	}
-	if len(c.attributes) > 0 {
+	if len(c.attributes)+len(c.scalars) > 0 {
 		for _, n := range a.Columns() {
 			names, any = c.attributes[n.Name].append(names, any, write)
+			if a.Scalar(n) {
+				names, any = c.scalars[n.Name].append(names, any, write)
+			}
 		}
 	}
 	return c.everywhere.append(names, any, write)

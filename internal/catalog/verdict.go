@@ -43,9 +43,12 @@ func (c *Catalog) Judge(a *statement.Analysis) Verdict {
 	for _, n := range a.Types() {
 		c.judgeType(n, &v)
 	}
-	if len(c.attributes) > 0 {
+	if len(c.attributes)+len(c.scalars) > 0 {
 		for _, n := range a.Columns() {
 			v.use(n.Name, c.attributes[n.Name])
+			if a.Scalar(n) {
+				v.use(n.Name, c.scalars[n.Name])
+			}
 		}
 	}
 	if a.Flags&statement.DDL != 0 {

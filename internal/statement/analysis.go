@@ -7,6 +7,7 @@
 package statement
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -44,6 +45,7 @@ type Analysis struct {
 	castEnd    int32 // where the last cast of a constant ends
 	callEnd    int32 // where the last call ends
 	apart      int32 // where the last parenthesis ends that is no operand
+	scalars    bool  // FROM has a function: t.c may be a call c(t) for any type of t
 	statements int
 	tail       int // where the last statement ends
 
@@ -59,7 +61,7 @@ type Analysis struct {
 func (a *Analysis) Analyze(sql string) {
 	a.Kind, a.Statements, a.Flags, a.Pin, a.Unpin, a.Hint = Unknown, 0, 0, 0, 0, HintNone
 	a.relations, a.functions, a.columns, a.types = a.relations[:0], a.functions[:0], a.columns[:0], a.types[:0]
-	a.ctes = a.ctes[:0]
+	a.ctes, a.scalars = a.ctes[:0], false
 	if len(sql) > 1<<30 || strings.IndexByte(sql, 0) >= 0 || !utf8.ValidString(sql) {
 		// A server takes no NUL, and bytes that are not UTF-8 may be anything in the encoding they are in.
 		a.Flags, a.Pin = NotUnderstood, PinUnknown
@@ -88,10 +90,17 @@ func (a *Analysis) Analyze(sql string) {
 // readOtherwise reads the text as a server with standard_conforming_strings off does. Which one the server has is not
 // asked: a reading that cannot be finished is an error on every server, so the other one counts; else both do.
 func (a *Analysis) readOtherwise(first lexer) {
+	relations, functions, columns, types, ctes := len(a.relations), len(a.functions), len(a.columns), len(a.types), len(a.ctes)
+	scalars := a.scalars
 	a.readText(lexer{src: first.src, backslash: true})
 	switch {
 	case a.lex.fault == faultUnterminated && first.fault == faultNone:
+		a.relations, a.functions, a.columns, a.types = a.relations[:relations], a.functions[:functions], a.columns[:columns], a.types[:types]
+		a.ctes, a.scalars = a.ctes[:ctes], scalars
 	case a.lex.fault == faultNone && first.fault == faultUnterminated:
+		a.relations, a.functions = slices.Delete(a.relations, 0, relations), slices.Delete(a.functions, 0, functions)
+		a.columns, a.types = slices.Delete(a.columns, 0, columns), slices.Delete(a.types, 0, types)
+		a.ctes = slices.Delete(a.ctes, 0, ctes)
 		a.Kind, a.Statements, a.Flags, a.Pin, a.Unpin = a.kind, a.statements, a.flags, a.pin, a.unpin
 	default:
 		a.Statements = max(a.Statements, a.statements)
@@ -123,6 +132,10 @@ func (a *Analysis) Functions() []Name { return a.functions }
 
 // Columns are the qualified names, t.c or (t).c, of which each may be a column or a call of a function c(t).
 func (a *Analysis) Columns() []Name { return a.columns }
+
+// Scalar tells whether the function that one of the Columns may call can be one of a value that is no row: (1).c, or t.c
+// where t is a function in a FROM list.
+func (a *Analysis) Scalar(column Name) bool { return column.Schema == "" || a.scalars }
 
 // Types are the types of casts and literals that are not built in: casts and domains may call functions.
 func (a *Analysis) Types() []Name { return a.types }

@@ -62,6 +62,30 @@ func (s *nameSet) has(name string, hash uint32) bool {
 	return false
 }
 
+// hashSet is a set of hashes, some of which it may claim without having them.
+type hashSet [1 << hashBits / 64]uint64
+
+const hashBits = 13
+
+func (s *hashSet) has(hash uint32) bool {
+	i := slot(hash, hashBits)
+	return s[i/64]>>(i%64)&1 != 0
+}
+
+// acts tells whether a function is more than a read.
+func acts(b *builtin) bool { return b.class != ClassRead && b.class != ClassReadsUnnamed }
+
+// actingHashes are those of the functions that act, which few names in a text share.
+var actingHashes = func() (s hashSet) {
+	for n := range builtins {
+		if b := &builtins[n]; acts(b) {
+			i := slot(hashOf(b.name), hashBits)
+			s[i/64] |= 1 << (i % 64)
+		}
+	}
+	return s
+}()
+
 var (
 	typeSet     = newNameSet(builtinTypes[:])
 	operatorSet = newNameSet(builtinOperators[:])

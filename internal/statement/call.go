@@ -58,8 +58,10 @@ func (a *Analysis) effects(b *builtin, open *level) {
 		return
 	case b.name == "pg_advisory_unlock_all":
 		a.unpin |= PinAdvisoryLock
-	case b.class == ClassText && a.runsRead():
+	case b.class == ClassText && a.runsRead(b.name):
 		return
+	case strings.HasSuffix(b.name, "_relation_size"), b.name == "pg_table_size", b.name == "pg_indexes_size":
+		a.namesRelation()
 	}
 	a.flags |= classFlags[b.class]
 	a.pin |= b.pin
@@ -77,15 +79,18 @@ func (a *Analysis) constant() (string, bool) {
 	return a.lex.body(*a.peek)
 }
 
-// runsRead tells whether the first argument of a call is the text of a read, of which the relations and functions are
-// then those of this text too.
-func (a *Analysis) runsRead() bool {
+// runsRead tells whether the first argument of a call is the text of a read, or for some functions the name of a table,
+// of which the relations and functions are then those of this text too.
+func (a *Analysis) runsRead(function string) bool {
 	text, ok := a.constant()
 	if !ok || a.nested {
 		return false
 	}
 	if a.inner == nil {
 		a.inner = &Analysis{nested: true}
+	}
+	if strings.HasPrefix(function, "table_") {
+		text = "table " + text
 	}
 	a.inner.Analyze(text)
 	if !a.inner.Read() || a.inner.Kind != Select && a.inner.Kind != Values && a.inner.Kind != Table {
@@ -97,4 +102,16 @@ func (a *Analysis) runsRead() bool {
 	a.columns = append(a.columns, a.inner.columns...)
 	a.types = append(a.types, a.inner.types...)
 	return true
+}
+
+// namesRelation takes the first argument of a call for a relation's name if it is a constant.
+func (a *Analysis) namesRelation() {
+	if text, ok := a.constant(); ok && !a.nested {
+		if a.inner == nil {
+			a.inner = &Analysis{nested: true}
+		}
+		a.inner.Analyze("table " + text)
+		a.flags |= a.inner.Flags
+		a.relations = append(a.relations, a.inner.relations...)
+	}
 }

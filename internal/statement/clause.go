@@ -11,7 +11,13 @@ func (a *Analysis) clauseWord(l *level) bool {
 		} else if l.kind != levelSyntax {
 			a.fail()
 		}
-	case kwWhere, kwHaving, kwWindow, kwLimit, kwOffset, kwFetch, kwReturning:
+	case kwReturning:
+		l.clause = clauseExpr
+		if l.marks&markDML == 0 { // JSON_VALUE(… RETURNING type)
+			a.next()
+			a.typeName(true)
+		}
+	case kwWhere, kwHaving, kwWindow, kwLimit, kwOffset, kwFetch:
 		l.clause = clauseExpr
 	case kwGroup, kwOrder:
 		group := a.at(kwGroup)

@@ -3,12 +3,15 @@ package statement
 // expression reads one token, or one construct that begins with it, where expressions and the clauses of a query stand.
 func (a *Analysis) expression(l *level) {
 	switch a.tok.kind {
-	case tokenWord:
-		if a.tok.word == 0 || !a.clauseWord(l) {
+	case tokenWord, tokenQuoted, tokenUnicode:
+		switch {
+		case l.special == specialColumns && (a.prev.kind == tokenLeft || a.prev.kind == tokenComma || a.prev.word == kwColumns):
+			a.columnDefinition()
+		case l.special == specialXMLTable && a.at(kwColumns) && a.afterOperand() && !a.afterPassing():
+			l.special = specialColumns
+		case a.tok.word == 0 || !a.clauseWord(l):
 			a.nameOrCall(l)
 		}
-	case tokenQuoted, tokenUnicode:
-		a.nameOrCall(l)
 	case tokenLeft:
 		a.push(level{kind: levelParen})
 	case tokenOpen:
@@ -29,10 +32,14 @@ func (a *Analysis) expression(l *level) {
 		if constant {
 			a.castEnd = a.tok.end
 		}
+	case tokenRange, tokenColon:
+		if l.kind != levelBracket && l.kind != levelSyntax || a.tok.kind == tokenRange {
+			a.fail() // only slices, JSON_OBJECT(key: value) and no SQL have them
+		}
 	case tokenDot:
 		a.next()
 		if isName(a.tok) {
-			a.columns = append(a.columns, Name{Name: a.text(a.tok)})
+			a.column("", a.tok)
 		} else if !a.operatorIs(a.tok, '*') {
 			a.fail()
 		}
@@ -52,10 +59,32 @@ func (a *Analysis) nameOrCall(l *level) {
 			a.wordCall(l, c)
 		}
 	case a.peek.kind == tokenString && (c.parts > 1 || first == 0):
-		a.typed(c, true)
+		if l.special != specialXMLRoot || a.prev.kind != tokenComma || !a.wordIs(a.tok, "version") {
+			a.typed(c, true)
+		}
 	case c.parts > 1:
-		a.columns = append(a.columns, Name{Schema: a.text(&c.schema), Name: a.text(&c.name)})
+		a.column(a.text(&c.schema), &c.name)
 	}
+}
+
+// column notes a qualified name, which may be a call: (1).pg_advisory_lock is pg_advisory_lock(1).
+func (a *Analysis) column(schema string, t *token) {
+	n := Name{Schema: schema, Name: a.text(t)}
+	hash := t.hash
+	if t.kind != tokenWord {
+		hash = hashOf(n.Name)
+	}
+	if actingHashes.has(hash) {
+		if b := findBuiltin(n.Name, hash); b != nil && b.name == n.Name && acts(b) {
+			n.Class = b.class
+			a.flags |= classFlags[b.class]
+			if b.class == ClassText {
+				a.flags |= Writes
+			}
+			a.pin |= b.pin
+		}
+	}
+	a.columns = append(a.columns, n)
 }
 
 // wordCall reads a keyword that is not reserved and an opening parenthesis after it: a function, a construct with a
@@ -75,9 +104,9 @@ func (a *Analysis) wordCall(l *level, c chain) {
 			return
 		}
 	case kwColumns:
-		if l.special == specialJSONTable && a.prev.word != kwPassing && a.afterOperand() {
+		if (l.special == specialJSONTable || l.special == specialColumns) && !a.afterPassing() && a.afterOperand() {
 			a.next()
-			a.push(level{kind: levelSyntax, clause: clauseExpr, special: specialJSONTable})
+			a.push(level{kind: levelSyntax, clause: clauseExpr, special: specialColumns})
 			return
 		}
 	case kwFirst, kwNext:
@@ -115,10 +144,55 @@ func (a *Analysis) wordCall(l *level, c chain) {
 	}
 	a.next()
 	open := level{kind: levelSyntax}
-	if word == kwJsonTable {
+	switch word {
+	case kwJsonTable:
 		open.special = specialJSONTable
+	case kwXmltable:
+		open.special = specialXMLTable
+	case kwXmlroot:
+		open.special = specialXMLRoot
+	case kwXmlserialize, kwXmlparse:
+		if word == kwXmlserialize {
+			open.special = specialCast
+		}
+		if a.wordIs(a.peek, "document") || a.wordIs(a.peek, "content") {
+			a.next()
+		}
 	}
 	a.push(open)
+}
+
+// afterPassing tells whether the token before tok begins the argument of PASSING [BY REF | BY VALUE].
+func (a *Analysis) afterPassing() bool {
+	return a.prev.word == kwPassing || a.prev.word == kwValue || a.wordIs(a.prev, "ref")
+}
+
+// columnDefinition reads the name and the type of a column of JSON_TABLE or XMLTABLE.
+func (a *Analysis) columnDefinition() {
+	if a.wordIs(a.tok, "nested") && (a.peek.kind == tokenString || a.wordIs(a.peek, "path")) {
+		look := a.lex
+		if a.peek.kind != tokenWord || look.next().kind == tokenString {
+			if a.peek.kind == tokenWord {
+				a.next()
+			}
+			a.next()
+			return
+		}
+	}
+	switch {
+	case a.ahead(kwFor):
+		a.next()
+		if !a.ahead(kwOrdinality) {
+			a.fail()
+			return
+		}
+		a.next()
+	case isName(a.peek):
+		a.next()
+		a.typeName(true)
+	default:
+		a.fail()
+	}
 }
 
 // afterOperand tells whether the token before tok ends an operand, so that tok is between two.

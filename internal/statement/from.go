@@ -21,6 +21,7 @@ func (a *Analysis) fromItem(l *level) {
 		return
 	case a.at(kwCast) && a.peek.kind == tokenLeft, a.at(kwCollation) && a.ahead(kwFor):
 		l.clause = clauseFromTail
+		a.scalars = true
 		if a.next(); a.at(kwFor) {
 			a.next()
 		}
@@ -43,6 +44,7 @@ func (a *Analysis) fromItem(l *level) {
 	}
 	if isReserved(first) {
 		// CURRENT_DATE and its like are functions without parentheses, and the only reserved words here.
+		a.scalars = true
 		if !valueFunction(first) {
 			a.fail()
 		} else if a.peek.kind == tokenLeft {
@@ -52,6 +54,7 @@ func (a *Analysis) fromItem(l *level) {
 		return
 	}
 	if a.peek.kind == tokenLeft {
+		a.scalars = true
 		if c.parts == 1 && first != 0 {
 			a.wordCall(l, c)
 		} else {

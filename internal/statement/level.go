@@ -45,7 +45,10 @@ const (
 	specialSetConfig
 	specialCast
 	specialJSONTable
-	specialApart // DISTINCT ON (…): what follows it begins an expression
+	specialXMLTable
+	specialXMLRoot
+	specialColumns // those of JSON_TABLE and XMLTABLE
+	specialApart   // DISTINCT ON (…): what follows it begins an expression
 )
 
 type levelMarks uint16
@@ -78,6 +81,10 @@ func (a *Analysis) pop() {
 	bracket := a.tok.kind == tokenClose
 	if len(a.levels) == 1 || bracket != (l.kind == levelBracket) || !l.complete() {
 		a.fail()
+		return
+	}
+	if l.special == specialXMLTable {
+		a.fail() // it must have had COLUMNS
 		return
 	}
 	if l.special == specialSetConfig {

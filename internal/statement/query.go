@@ -121,8 +121,16 @@ func (a *Analysis) names() {
 		a.push(level{kind: levelBracket, clause: clauseExpr})
 	case !isName(a.tok) && a.tok.kind != tokenComma && a.tok.kind != tokenDot:
 		a.fail()
-	case reserved(a.tok) && !a.at(kwWith) && !a.at(kwCollate) && !a.at(kwArray) && a.prev.kind != tokenDot:
+	case a.at(kwCollate):
+		if a.next(); !isName(a.tok) {
+			a.fail()
+			return
+		}
+		a.chain()
+	case reserved(a.tok) && !a.at(kwWith) && !a.at(kwArray):
 		a.fail()
+	case isName(a.tok) && isName(a.prev) && a.prev.kind != tokenDot:
+		a.typed(a.chain(), true)
 	}
 }
 

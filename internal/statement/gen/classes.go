@@ -29,13 +29,14 @@ var exact = map[class]string{
 		pg_options_to_table pg_get_wait_events pg_split_walfile_name current_schemas getdatabaseencoding`,
 
 	// Reads of relations that the text gives only as data, if at all: right on a standby, but no relation to compare
-	// a write's with. lo_get reads pg_largeobject.
+	// a write's with, unless it is a constant. lo_get reads pg_largeobject.
 	unnamed: `pg_relation_size pg_table_size pg_total_relation_size pg_indexes_size pg_database_size pg_tablespace_size
-		table_to_xml table_to_xml_and_xmlschema schema_to_xml schema_to_xml_and_xmlschema
-		database_to_xml database_to_xml_and_xmlschema lo_get`,
+		lo_get`,
 
-	// They run the SQL text that they are given.
-	text: `query_to_xml query_to_xmlschema query_to_xml_and_xmlschema ts_stat ts_rewrite`,
+	// They run the SQL text that they are given, or read the tables and views that they are told.
+	text: `query_to_xml query_to_xmlschema query_to_xml_and_xmlschema ts_stat ts_rewrite
+		table_to_xml table_to_xml_and_xmlschema schema_to_xml schema_to_xml_and_xmlschema
+		database_to_xml database_to_xml_and_xmlschema`,
 
 	// Answers about definitions, privileges, names: asked right after DDL by migration tools, and a standby that has not
 	// replayed it answers quietly with NULL or the old definition.
