@@ -104,7 +104,7 @@ select now(), current_timestamp, transaction_timestamp(), statement_timestamp(),
 === replica
 select query_to_xml('select count(*) from tree', true, false, '')
 select pg_size_pretty(pg_relation_size('tree'))
-=== replica check
+=== replica differs check
 select random_normal(), uuidv4(), uuidv7()
 === primary check
 merge into tree t using users u on false when not matched then insert (id) values (600)

@@ -62,7 +62,7 @@ insert into goose_db_version (version_id, is_applied) values (0, true);
 insert into schema_migrations values (1, false);
 refresh materialized view user_totals;
 select nextval('counter');
-create function hidden() returns bigint language plpgsql stable as $$ begin return nextval('counter'); end $$;
+create function hidden() returns bigint language plpgsql stable as $$ begin return nextval('public.counter'); end $$;
 create function locks_id(x int) returns bool language sql stable as 'select pg_try_advisory_lock($1)';
 create function tenant() returns text language sql stable as $$ select current_setting('app.tenant', true) $$;
 create function with_setting() returns text language sql stable set work_mem = '4MB' as $$ select current_setting('work_mem') $$;
