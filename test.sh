@@ -35,3 +35,22 @@ fi
 find . -name go.mod -not -path './.*' | sort | while read -r mod; do
   (cd "$(dirname "$mod")" && go vet ./... && go test -race -timeout 14m "$@" ./...)
 done
+
+# Fuzzing looks for what the corpus lacks. Go itself may report that the time is up as a failure; an input that fails it
+# always writes down. PGSPLIT_FUZZTIME=0 leaves fuzzing out.
+fuzz() {
+  local target=$1 package=$2 out
+  if out=$(go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -parallel 2 "$package" 2>&1); then
+    echo "ok  	$target for $fuzztime: $(grep -o 'execs: [0-9]*' <<<"$out" | tail -n 1)"
+  elif grep -q 'context deadline exceeded' <<<"$out" && ! grep -q 'Failing input' <<<"$out"; then
+    echo "ok  	$target for $fuzztime, ended by the clock"
+  else
+    printf '%s\n' "$out"
+    return 1
+  fi
+}
+fuzztime=${PGSPLIT_FUZZTIME:-30s}
+if [ "$fuzztime" != 0 ]; then
+  fuzz FuzzLexer ./internal/statement
+  fuzz FuzzAnalyze ./internal/statement
+fi

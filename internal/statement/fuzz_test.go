@@ -3,6 +3,7 @@ package statement
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pgsplit/pgsplit/internal/statement/corpus"
 )
@@ -50,6 +51,9 @@ func FuzzAnalyze(f *testing.F) {
 		a.Analyze(text)
 		if found := len(a.relations) + len(a.functions) + len(a.columns) + len(a.types); found > 2*len(text) {
 			t.Fatalf("%d names in %d bytes", found, len(text))
+		}
+		if len(text) > 0 && Fingerprint(text)%100 == 0 {
+			checkTime(t, text)
 		}
 		if a.Pin&a.Unpin != 0 {
 			t.Fatalf("both pinned and unpinned: %q", text)
@@ -128,5 +132,25 @@ func checkVariants(t *testing.T, a *Analysis, text string) {
 		if Fingerprint(text) != Fingerprint(variant) {
 			t.Fatalf("%q and %q have different fingerprints", text, variant)
 		}
+	}
+}
+
+// checkTime compares a long text made of many of the same with one that is four times as long. Quadratic time would be
+// sixteen times as much; what else there is allows for a busy machine.
+func checkTime(t *testing.T, text string) {
+	shortest := func(bytes int) time.Duration {
+		long := strings.Repeat(text, bytes/len(text)+1)
+		best := time.Hour
+		for range 5 {
+			var a Analysis
+			start := time.Now()
+			a.Analyze(long)
+			Fingerprint(long)
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	if short, long := shortest(16<<10), shortest(64<<10); long > 10*short && long > 20*time.Millisecond {
+		t.Fatalf("%v for 16 kB of it, %v for 64 kB: %q", short, long, text)
 	}
 }
