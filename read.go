@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pgsplit/pgsplit/internal/secondjudge"
 )
 
 // The way of a read to a replica, and what becomes of it when the replica fails.
@@ -52,7 +54,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 		if lost {
 			c.cluster.suspect(b.srv, err, pause)
 		}
-		if v == passOn || v == askPrimary && !c.primaryWithin(ctx) {
+		if v == passOn || v == askPrimary && (secondjudge.Off.Load() || !c.primaryWithin(ctx)) {
 			return nil, 0, 0, err
 		}
 		c.cluster.traceRetry(ctx, d, b.srv, query, err)
