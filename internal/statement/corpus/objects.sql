@@ -14,7 +14,7 @@ select t.id, (select count(*) from deep) from tree t
 table locked_rows
 select * from locked_rows order by id limit 1
 select * from tree where id in (select id from locked_rows)
-select * from sessions
+select * from activity
 select * from classes limit 1
 select * from numbered
 select * from in_schema
