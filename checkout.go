@@ -70,7 +70,7 @@ func (c *Conn) note(b *backend, query string) {
 	b.carry(pin)
 	b.stir(&c.st, pin)
 	b.temps.note(&c.st, pin, query)
-	if c.refusal == "" && c.st.Read() && c.cluster.refuses(query) {
+	if c.refusal == "" && c.st.Read() && c.refused(query) {
 		c.refusal = "before"
 	}
 	if c.mayWrite() {

@@ -23,6 +23,7 @@ type Cluster struct {
 	snap         atomic.Pointer[snapshot]
 	writes       writes
 	refusals     refusals
+	texts        texts
 	holdings     holdings
 	definitions  definitions
 	schema       atomic.Uint64 // how many schema changes have passed through this handle

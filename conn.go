@@ -49,6 +49,7 @@ type Conn struct {
 
 	st         statement.Analysis
 	unknown    string        // a name in the text at hand that the catalog lacks
+	print      uint64        // its fingerprint, 0 if that has not been made
 	pending    bool          // the catalog is not read yet, or out of date
 	sure       bool          // the catalog knows the names in it
 	added      statement.Pin // session state that it may leave behind and that was not there before
@@ -138,7 +139,7 @@ func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue
 	}
 	reason := c.route(&c.st, d)
 	attempt := 1
-	if reason == ReasonReplica && c.cluster.refuses(query) {
+	if reason == ReasonReplica && c.refused(query) {
 		reason = ReasonRefused
 	}
 	if reason == ReasonReplica {

@@ -152,6 +152,9 @@ func (c *Cluster) LoadCatalog(ctx context.Context) error {
 		cat = catalog.Declare(c.declared())
 	}
 	c.definitions.current.Store(&knowledge{catalog: cat, schema: schema, err: err})
+	if old != nil && old.catalog != cat {
+		c.texts.forget()
+	}
 	if old == nil {
 		close(c.definitions.first)
 	}
@@ -209,24 +212,45 @@ func (m *monitor) checkDefinitions() {
 
 // analyze reads the text at hand, with what is known of the names in it.
 func (c *Conn) analyze(sql string) {
-	c.st.Analyze(sql)
-	c.unknown, c.pending, c.sure, c.refusal = "", false, false, ""
-	if len(c.cluster.servers) == 1 {
-		return
+	c.pending, c.sure, c.refusal = false, false, ""
+	var judge *catalog.Catalog
+	if len(c.cluster.servers) > 1 {
+		k := c.cluster.definitions.current.Load()
+		if k == nil {
+			c.pending = true
+		} else {
+			judge = k.catalog
+			c.pending = k.err == nil && k.schema != c.cluster.schema.Load()
+			c.sure = judge.Loaded() && !c.pending
+		}
 	}
-	k := c.cluster.definitions.current.Load()
-	if k == nil {
-		c.pending = true
-		return
-	}
-	c.pending = k.err == nil && k.schema != c.cluster.schema.Load()
-	c.sure = k.catalog.Loaded() && !c.pending
-	if c.primary != nil {
-		c.primary.temps.mark(&c.st)
-	}
-	v := k.catalog.Judge(&c.st)
-	c.st.Flags, c.st.Pin = v.Flags, v.Pin
-	if c.unknown = v.Unknown; c.unknown != "" && c.st.Flags&statement.DDL == 0 {
+	c.judge(sql, judge)
+	if c.unknown != "" && c.st.Flags&statement.DDL == 0 {
 		c.cluster.definitions.doubt()
 	}
+}
+
+// judge reads a text, and has a catalog say what the names in it mean.
+func (c *Conn) judge(sql string, judge *catalog.Catalog) {
+	var temps *temporaries
+	if b := c.primary; b != nil && len(b.temps.names) > 0 {
+		temps = &b.temps // then it means something else on this connection
+	} else {
+		known, slot, worth := c.cluster.texts.find(sql, judge)
+		if worth {
+			c.cluster.texts.keep(slot, sql, judge)
+		}
+		if known != nil {
+			c.st.Adopt(known.st)
+			c.unknown, c.print = known.unknown, known.print
+			return
+		}
+	}
+	c.st.Analyze(sql)
+	if temps != nil {
+		temps.mark(&c.st)
+	}
+	v := judge.Judge(&c.st)
+	c.st.Flags, c.st.Pin = v.Flags, v.Pin
+	c.unknown, c.print = v.Unknown, 0
 }

@@ -21,7 +21,7 @@ func (c *Cluster) Explain(sql string) Explanation {
 	conn := &Conn{cluster: c}
 	conn.analyze(sql)
 	e := explanation(&conn.st)
-	if e.Reason = conn.route(&conn.st, noDirectives); e.Reason == ReasonReplica && c.refuses(sql) {
+	if e.Reason = conn.route(&conn.st, noDirectives); e.Reason == ReasonReplica && conn.refused(sql) {
 		e.Reason = ReasonRefused
 	}
 	if e.Reason == ReasonReplica {

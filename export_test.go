@@ -9,7 +9,7 @@ func (c *Cluster) Decider(ctx context.Context) func(sql string) string {
 	conn := &Conn{cluster: c}
 	return func(sql string) string {
 		conn.analyze(sql)
-		if conn.route(&conn.st, directivesOf(ctx)) != ReasonReplica || c.refuses(sql) {
+		if conn.route(&conn.st, directivesOf(ctx)) != ReasonReplica || conn.refused(sql) {
 			return ""
 		}
 		s, _, _, _ := conn.replica(ctx, 0)
@@ -18,4 +18,14 @@ func (c *Cluster) Decider(ctx context.Context) func(sql string) string {
 		}
 		return s.name
 	}
+}
+
+// KnownTexts is how many texts the handle has kept.
+func (c *Cluster) KnownTexts() (n int) {
+	for i := range c.texts.slots {
+		if c.texts.slots[i].Load() != nil {
+			n++
+		}
+	}
+	return n
 }

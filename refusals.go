@@ -35,9 +35,15 @@ const (
 	refusalsText = 200              // bytes of a sample text that are kept
 )
 
-// refuses says whether replicas are known to refuse a text.
-func (c *Cluster) refuses(sql string) bool {
-	return c.refusals.known.Load() > 0 && c.refusals.refused(statement.Fingerprint(sql), time.Now())
+// refused says whether replicas are known to refuse the text at hand.
+func (c *Conn) refused(sql string) bool {
+	if c.cluster.refusals.known.Load() == 0 {
+		return false
+	}
+	if c.print == 0 {
+		c.print = statement.Fingerprint(sql)
+	}
+	return c.cluster.refusals.refused(c.print, time.Now())
 }
 
 // refused reports whether replicas are known to refuse statements of this fingerprint.

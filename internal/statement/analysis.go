@@ -25,10 +25,8 @@ type Analysis struct {
 	Unpin Pin
 	Hint  Hint
 
-	relations []Name
-	functions []Name
-	columns   []Name
-	types     []Name
+	named       // what it says, which may be another one's
+	own   named // room for its own
 
 	lex  lexer
 	ring [3]token // where the three below point, in turns
@@ -60,7 +58,7 @@ type Analysis struct {
 // Analyze replaces what the Analysis says by what sql says. It takes time in proportion to the length of sql.
 func (a *Analysis) Analyze(sql string) {
 	a.Kind, a.Statements, a.Flags, a.Pin, a.Unpin, a.Hint = Unknown, 0, 0, 0, 0, HintNone
-	a.relations, a.functions, a.columns, a.types = a.relations[:0], a.functions[:0], a.columns[:0], a.types[:0]
+	a.named = named{a.own.relations[:0], a.own.functions[:0], a.own.columns[:0], a.own.types[:0]}
 	a.ctes, a.scalars = a.ctes[:0], false
 	if len(sql) > 1<<30 || strings.IndexByte(sql, 0) >= 0 || !utf8.ValidString(sql) {
 		// A server takes no NUL, and bytes that are not UTF-8 may be anything in the encoding they are in.
@@ -85,6 +83,25 @@ func (a *Analysis) Analyze(sql string) {
 	if a.Flags&(NotUnderstood|UnknownFunction) != 0 {
 		a.Pin |= PinUnknown
 	}
+	a.own = a.named
+}
+
+// named is what a text names.
+type named struct{ relations, functions, columns, types []Name }
+
+// Adopt replaces what the Analysis says by what another one says, until the next Analyze. They share their lists of
+// names, so neither may be changed; from must not analyze another text in the meantime.
+func (a *Analysis) Adopt(from *Analysis) {
+	a.Kind, a.Statements, a.Flags, a.Pin, a.Unpin, a.Hint = from.Kind, from.Statements, from.Flags, from.Pin, from.Unpin, from.Hint
+	a.named, a.scalars = from.named, from.scalars
+}
+
+// Keep returns a copy for good, as small as it can be.
+func (a *Analysis) Keep() *Analysis {
+	kept := new(Analysis)
+	kept.Adopt(a)
+	kept.named = named{slices.Clone(a.relations), slices.Clone(a.functions), slices.Clone(a.columns), slices.Clone(a.types)}
+	return kept
 }
 
 // readOtherwise reads the text as a server with standard_conforming_strings off does. Which one the server has is not
