@@ -195,6 +195,7 @@ func (c *Conn) fail(b *backend, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
+	b.srv.went(err)
 	if serverEnds(err) {
 		b.srv.dropIdle(time.Now()) // lest each of them costs a write its answer
 	}

@@ -29,6 +29,7 @@ type Cluster struct {
 	schema       atomic.Uint64 // how many schema changes have passed through this handle
 	replicaReads atomic.Bool
 	balancer     balancer
+	announcer    announcer
 
 	used   atomic.Int64 // when the handle was last used, Unix nanoseconds, to the second
 	needed atomic.Int64 // when a read last had to do without a replica because of a mark, to 100 ms

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -85,6 +86,14 @@ type Config struct {
 	// may be without an answer before the monitor looks. At least 1 ms; 0 means the default, 500 ms.
 	MonitorTimeout time.Duration
 
+	// AlertLag is the lag of a replica above which Health gives an alert. It changes nothing for reads: see MaxLag. 0: never.
+	// Default 1 s.
+	AlertLag time.Duration
+
+	// AlertConnections is how many percent of its connections a server may have in use, by whomever, before Health gives
+	// an alert. 0: never. Default 80.
+	AlertConnections int
+
 	// --- Backend connections
 	//
 	// How many there are is for sql.DB to say (SetMaxOpenConns); how long each lives, for these.
@@ -108,6 +117,12 @@ type Config struct {
 	// Trace is told what the handle does. Nil: nobody is.
 	Trace *Trace
 
+	// Logger gets one line for every change of the cluster's state: a server's role found out, a server out and back, a
+	// replica too far behind and caught up again, another primary, none, two. Nothing is logged for single statements, and no
+	// line holds a password. Levels: Info for what is well, Warn for a server that is lost, Error when writes are. Nil, the
+	// default: nothing is logged. A handle with a single server logs nothing.
+	Logger *slog.Logger
+
 	made bool // by NewConfig: the defaults are in
 
 	// unpinned switches pinning off. It is there for the tests that show that pinning is needed.
@@ -127,6 +142,8 @@ func NewConfig() *Config {
 		Wait:                0,
 		MonitorInterval:     time.Second,
 		MonitorTimeout:      500 * time.Millisecond,
+		AlertLag:            time.Second,
+		AlertConnections:    80,
 		PoolMaxConnLifetime: time.Hour,
 		PoolMaxConnIdleTime: 30 * time.Minute,
 		made:                true,
@@ -134,7 +151,7 @@ func NewConfig() *Config {
 }
 
 // Clone gives a copy that shares nothing that can be changed, except what the fields point to by nature: connectors,
-// functions, Trace, and the tracers and TLS settings inside Servers.
+// functions, Trace, Logger, and the tracers and TLS settings inside Servers.
 func (c *Config) Clone() *Config {
 	clone := *c
 	clone.Servers = slices.Clone(c.Servers)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,7 @@ type matrixLoad struct {
 	wg      sync.WaitGroup
 
 	acknowledged []atomic.Int64 // the latest acknowledged write of each worker
+	pending      []atomic.Int64 // of each worker: when the read was sent that has no answer yet, Unix nanoseconds
 	unknown      [][]int64      // of each worker: the writes that failed, which may have been executed all the same
 
 	mu     sync.Mutex
@@ -79,7 +81,7 @@ func newMatrixLoad(t testing.TB, c *pgsplittest.Cluster, db *sql.DB) *matrixLoad
 		m.servers[s.Name] = new(served)
 		m.byName[net.JoinHostPort(s.Host, strconv.Itoa(s.Port))] = m.servers[s.Name]
 	}
-	m.acknowledged, m.unknown = make([]atomic.Int64, m.workers), make([][]int64, m.workers)
+	m.acknowledged, m.pending, m.unknown = make([]atomic.Int64, m.workers), make([]atomic.Int64, m.workers), make([][]int64, m.workers)
 	db.SetMaxIdleConns(m.workers)
 	return m
 }
@@ -120,7 +122,7 @@ func (m *matrixLoad) work(w int) {
 		if w%2 == 0 && rand.Float64() < 2*m.writes {
 			m.write(ctx, w, n)
 		} else {
-			m.read(ctx)
+			m.read(ctx, w)
 		}
 		cancel()
 	}
@@ -160,10 +162,10 @@ var matrixReads = []struct {
 	{"latest", "select current_setting('cluster_name'), coalesce(max(id), 0) from ledger where worker = $1", 80},
 	{"slow", "select current_setting('cluster_name'), coalesce(max(id), 0) from ledger, pg_sleep(0.05) where worker = $1", 15},
 	{"churn", "select current_setting('cluster_name'), count(*) from churn, pg_sleep(0.02) where id > $1", 20},
-	{"stream", "select current_setting('cluster_name'), g, repeat('x', 2000) from generate_series(1, 400 + $1) g", 5},
+	{"stream", "select current_setting('cluster_name'), g, repeat('x', 2000) from generate_series(1, 1500 + $1) g", 5},
 }
 
-func (m *matrixLoad) read(ctx context.Context) {
+func (m *matrixLoad) read(ctx context.Context, reader int) {
 	total := 0
 	for _, r := range matrixReads {
 		total += r.weight
@@ -175,7 +177,7 @@ func (m *matrixLoad) read(ctx context.Context) {
 	r, w := matrixReads[kind], rand.IntN(m.workers)
 	must := m.acknowledged[w].Load()
 	begin := time.Now()
-	server, value, rows, err := m.query(ctx, r.query, w)
+	server, value, rows, err := m.query(ctx, reader, r.query, w)
 	took := time.Since(begin)
 	switch {
 	case err != nil && rows > 0:
@@ -197,8 +199,10 @@ func (m *matrixLoad) read(ctx context.Context) {
 	}
 }
 
-func (m *matrixLoad) query(ctx context.Context, query string, args ...any) (server string, value int64, n int, err error) {
+func (m *matrixLoad) query(ctx context.Context, reader int, query string, args ...any) (server string, value int64, n int, err error) {
+	m.pending[reader].Store(time.Now().UnixNano())
 	rows, err := m.db.QueryContext(ctx, query, args...)
+	m.pending[reader].Store(0)
 	if err != nil {
 		return "", 0, 0, err
 	}
@@ -213,6 +217,9 @@ func (m *matrixLoad) query(ctx context.Context, query string, args ...any) (serv
 		if err := rows.Scan(dest...); err != nil {
 			return server, value, n, err
 		}
+		if n%500 == 0 {
+			time.Sleep(20 * time.Millisecond) // the application does something with them
+		}
 	}
 	return server, value, n, rows.Err()
 }
@@ -221,8 +228,11 @@ func (m *matrixLoad) failed(counter *atomic.Int64, kind string, err error) {
 	counter.Add(1)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.errors[kind+": "+err.Error()]++
+	m.errors[kind+": "+portNumbers.ReplaceAllString(err.Error(), ":…")]++
 }
+
+// portNumbers differ from connection to connection.
+var portNumbers = regexp.MustCompile(`:[0-9]{4,5}\b`)
 
 // takeErrors returns what has failed since it was last asked for, the most frequent first.
 func (m *matrixLoad) takeErrors() string {

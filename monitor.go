@@ -32,10 +32,11 @@ type monitor struct {
 	srv  *server
 	wake chan struct{}
 
-	conn  *pgx.Conn
-	raw   net.Conn
-	last  time.Time   // when the last look began
-	stale atomic.Bool // the connection leads to another instance than new ones do
+	conn    *pgx.Conn
+	raw     net.Conn
+	last    time.Time   // when the last look began
+	surveys atomic.Bool // somebody wants to know more than a sample says
+	stale   atomic.Bool // the connection leads to another instance than new ones do
 
 	checked time.Time     // when the catalog's fingerprint was last asked for
 	cost    time.Duration // how long that took
@@ -141,6 +142,9 @@ func (m *monitor) look() bool {
 		return true
 	}
 	m.fails = 0
+	if m.surveys.Swap(false) {
+		m.survey()
+	}
 	before := c.snap.Load()
 	c.observe(s, smp, nil)
 	after := c.snap.Load()
@@ -175,6 +179,14 @@ func (m *monitor) followUp(before, after *snapshot) {
 	}
 	if smp := after.members[s.index].sample; smp.role == RoleReplica && smp.position < after.resolved.lsn {
 		m.poke()
+	}
+}
+
+func (m *monitor) survey() {
+	ctx, cancel := context.WithTimeout(m.srv.cluster.life, m.srv.cluster.cfg.MonitorTimeout)
+	defer cancel()
+	if m.conn != nil {
+		m.srv.surveyed.Store(takeSurvey(ctx, m.conn.PgConn()))
 	}
 }
 

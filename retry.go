@@ -151,6 +151,7 @@ func (c *Cluster) acquirePrimary(ctx context.Context, deadline time.Time) (*back
 			if first == nil {
 				first = err
 			}
+			p.went(err)
 			c.suspect(p, err, 0)
 			snap = c.snap.Load()
 		}

@@ -32,6 +32,9 @@ type server struct {
 	pinnedBy [pinReasons]atomic.Int64
 	misses   atomic.Int64 // connection attempts that have failed in a row
 	counts   [reasonCount]atomic.Int64
+	errors   [errorClassCount]atomic.Int64
+	surveyed atomic.Pointer[survey]
+	unwell   atomic.Pointer[error] // why the one server of a handle could not be surveyed
 
 	mu     sync.Mutex
 	idle   []*backend

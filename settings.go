@@ -42,6 +42,8 @@ var settings = []setting{
 	durationSetting("failover_timeout", "FailoverTimeout", 0, "no wait", func(c *Config) *time.Duration { return &c.FailoverTimeout }),
 	durationSetting("monitor_interval", "MonitorInterval", time.Millisecond, "", func(c *Config) *time.Duration { return &c.MonitorInterval }),
 	durationSetting("monitor_timeout", "MonitorTimeout", time.Millisecond, "", func(c *Config) *time.Duration { return &c.MonitorTimeout }),
+	durationSetting("alert_lag", "AlertLag", 0, "no alert", func(c *Config) *time.Duration { return &c.AlertLag }),
+	percentSetting("alert_connections", "AlertConnections", "no alert", func(c *Config) *int { return &c.AlertConnections }),
 	durationSetting("pool_max_conn_lifetime", "PoolMaxConnLifetime", 0, "no limit", func(c *Config) *time.Duration { return &c.PoolMaxConnLifetime }),
 	durationSetting("pool_max_conn_lifetime_jitter", "PoolMaxConnLifetimeJitter", 0, "none", func(c *Config) *time.Duration { return &c.PoolMaxConnLifetimeJitter }),
 	durationSetting("pool_max_conn_idle_time", "PoolMaxConnIdleTime", 0, "no limit", func(c *Config) *time.Duration { return &c.PoolMaxConnIdleTime }),

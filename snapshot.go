@@ -37,6 +37,8 @@ type member struct {
 	since  time.Time // since when; a sample has to be asked for after that to make it healthy again
 	until  time.Time // not before then, whatever samples say
 
+	out     time.Time // since when it has not been healthy without a break; zero: it is, or was not asked yet
+	lags    bool      // further behind than max_lag when the snapshot was made
 	reached time.Time // a replica's lag is the age of this: when the primary was last seen at a position that it has
 	left    LSN       // its position when the primary changed; see follows
 }
@@ -188,6 +190,7 @@ func (c *Cluster) change(edit func(*snapshot)) {
 	c.electPrimary(old, next)
 	c.noteWrites(next)
 	c.judgeReplicas(next)
+	c.announce(old, next, time.Now())
 	c.snap.Store(next)
 	close(old.changed)
 	c.mu.Unlock()

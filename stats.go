@@ -12,18 +12,35 @@ type Stats struct {
 type ServerStats struct {
 	ServerInfo
 
-	Healthy bool          // it answers, as far as is known
-	Err     error         // why it is not healthy
-	Lag     time.Duration // how far a replica is behind; valid if LagKnown
-	// LagKnown is false for the primary, and for servers that do not tell positions or were not sampled yet.
+	InUse    bool      // it is the primary that writes go to: of two that claim the role, only one is
+	Timeline uint32    // 0: unknown; a standby's may be late for a role without pg_monitor
+	Sampled  time.Time // when it was asked last and answered; zero: never. A handle that is not used does not ask
+
+	Healthy  bool      // it answers, as far as is known
+	Err      error     // why it is not healthy
+	OutSince time.Time // since when it has not been; zero while it is
+
+	// Lag and LagBytes are how far a replica is behind, in time and in WAL. They are valid if LagKnown, which is false for
+	// the primary, and for servers that do not tell positions or were not sampled yet.
+	Lag      time.Duration
+	LagBytes int64
 	LagKnown bool
 
-	Routed   map[Reason]int64 // statements sent to it since the handle was opened, by reason; reasons without any are left out
-	Healed   int64            // errors of this server that did not reach the application
-	InFlight int              // checkouts that hold one of its connections
-	Open     int              // connections open, without the monitor's
-	Idle     int              // of those, nobody's now
-	Pinned   int              // of those, tied to one driver connection by session state
+	// Connections is how many clients the server had, of everybody and including this handle's, and MaxConnections how many
+	// it takes, when Health asked last, at Surveyed (zero: never). 0: the server does not tell.
+	Connections    int
+	MaxConnections int
+	Surveyed       time.Time
+
+	Routed map[Reason]int64 // statements sent to it since the handle was opened, by reason; reasons without any are left out
+	Healed int64            // errors of this server that did not reach the application
+	// Errors counts by class what went wrong with this server for statements, healed or not, and connections of theirs.
+	// What is wrong with the statements themselves is no part of it, nor are the monitor's own failures (see OutSince).
+	Errors   map[ErrorClass]int64
+	InFlight int // checkouts that hold one of its connections
+	Open     int // connections open, without the monitor's
+	Idle     int // of those, nobody's now
+	Pinned   int // of those, tied to one driver connection by session state
 
 	// PinnedBy is how many of its connections carry which session state; one with several kinds counts under each of them.
 	// Kinds without any are left out.
@@ -47,14 +64,28 @@ func (c *Cluster) Stats() Stats {
 		m := &snap.members[i]
 		out := &stats.Servers[i]
 		out.ServerInfo = ServerInfo{Name: s.name, Role: m.role}
-		out.Healthy, out.Err = m.healthy, m.err
+		out.Healthy, out.Err, out.OutSince = m.healthy, m.err, m.out
+		out.InUse = snap.primary == s
+		if m.sample != nil {
+			out.Timeline, out.Sampled = m.sample.timeline, m.sample.answered
+		}
 		if m.role == RoleReplica {
 			out.Lag, out.LagKnown = snap.lag(m, now)
+			out.LagBytes = snap.lagBytes(m)
+		}
+		if v := s.surveyed.Load(); v != nil {
+			out.Connections, out.MaxConnections, out.Surveyed = v.connections, v.maxConnections, v.asked
 		}
 		out.Routed = make(map[Reason]int64)
 		for r := range s.counts {
 			if n := s.counts[r].Load(); n > 0 {
 				out.Routed[Reason(r)] = n
+			}
+		}
+		out.Errors = make(map[ErrorClass]int64)
+		for class := range s.errors {
+			if n := s.errors[class].Load(); n > 0 {
+				out.Errors[ErrorClass(class)] = n
 			}
 		}
 		out.Healed, out.InFlight = s.healed.Load(), int(s.inflight.Load())
@@ -71,3 +102,21 @@ func (c *Cluster) Stats() Stats {
 	}
 	return stats
 }
+
+// Servers returns the servers' part of Stats: what is known of each, and what was sent to it. It contacts none.
+func (c *Cluster) Servers() []ServerStats { return c.Stats().Servers }
+
+// lagBytes is how much WAL the primary has flushed that a replica has not replayed, as of the latest sample of each.
+func (s *snapshot) lagBytes(m *member) int64 {
+	if s.primary == nil || m.sample == nil || m.sample.position == 0 {
+		return 0
+	}
+	p := s.members[s.primary.index].sample
+	if p == nil || p.flush <= m.sample.position {
+		return 0
+	}
+	return int64(p.flush - m.sample.position)
+}
+
+// went counts an error that tells of trouble with the server.
+func (s *server) went(err error) { s.errors[classOf(err)].Add(1) }

@@ -1,9 +1,12 @@
 package pgsplit
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-// Trace is a set of hooks into the decisions of a handle. Any of them may be nil. They are called on the goroutine of
-// the statement concerned, possibly many at once, and must not use the handle themselves.
+// Trace is a set of hooks into the decisions of a handle. Any of them may be nil. Route and Retry are called on the
+// goroutine of the statement concerned, possibly many at once. None of them may use the handle itself.
 type Trace struct {
 	// Route is called each time a statement is about to be sent to a server: once for most, again for every attempt
 	// that follows the failure of a replica.
@@ -11,6 +14,45 @@ type Trace struct {
 
 	// Retry is called when a server's error does not reach the application because the statement runs again elsewhere.
 	Retry func(ctx context.Context, info RetryInfo)
+
+	// The others are called for changes of the cluster's state, in the order in which they happened and one at a time,
+	// on a goroutine of the handle that no statement waits for. Only the Trace of Config gets them, not that of WithTrace. A
+	// handle with a single server has no such changes.
+
+	// RoleChange is called when a server is found to have another role than before, also when its role is first found out.
+	RoleChange func(info RoleChangeInfo)
+
+	// PrimaryChange is called when another server than before takes the writes, or none does.
+	PrimaryChange func(info PrimaryChangeInfo)
+
+	// ServerOut is called when a server gets no more statements because it does not answer or refuses connections.
+	ServerOut func(info ServerOutInfo)
+
+	// ServerBack is called when it is well again.
+	ServerBack func(info ServerBackInfo)
+}
+
+// RoleChangeInfo tells of a server's new role.
+type RoleChangeInfo struct {
+	Server ServerInfo // with the role that it has now
+	From   Role       // RoleUnknown when it was first found out
+}
+
+// PrimaryChangeInfo tells which server takes the writes, by name. An empty name stands for none.
+type PrimaryChangeInfo struct {
+	From, To string
+}
+
+// ServerOutInfo tells which server is out, and why.
+type ServerOutInfo struct {
+	Server ServerInfo
+	Err    error
+}
+
+// ServerBackInfo tells which server is back, and for how long it was out.
+type ServerBackInfo struct {
+	Server ServerInfo
+	Out    time.Duration
 }
 
 // RouteInfo tells where a statement goes, and why.
@@ -50,6 +92,7 @@ func (c *Cluster) traceRoute(ctx context.Context, d *directives, s *server, reas
 
 func (c *Cluster) traceRetry(ctx context.Context, d *directives, s *server, sql string, err error) {
 	s.healed.Add(1)
+	s.went(err)
 	if d.trace == nil && c.cfg.Trace == nil {
 		return
 	}

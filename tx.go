@@ -79,6 +79,9 @@ func (c *Conn) beginReplica(ctx context.Context, d *directives, opts driver.TxOp
 		if lost {
 			c.cluster.suspect(b.srv, err, pause)
 		}
+		if v != passOn {
+			c.cluster.traceRetry(ctx, d, b.srv, "", err)
+		}
 		switch v {
 		case passOn:
 			return nil, 0, err

@@ -1,0 +1,113 @@
+package pgsplit
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// survey is what a server says of itself when somebody asks for the cluster's health. Samples, which are taken all the
+// time, do without it. It is immutable.
+type survey struct {
+	asked time.Time
+
+	connections    int // of clients; parallel workers among them where the role may not tell them apart; 0: unknown
+	maxConnections int
+
+	feedback  bool          // hot_standby_feedback
+	delay     time.Duration // max_standby_streaming_delay; negative: for ever
+	seesStats bool          // the role may see what pg_stat_wal_receiver says
+}
+
+// surveySQL goes without special rights: pg_stat_activity shows its rows to everybody, if little of what is in them.
+const surveySQL = `/* pgsplit health */ select
+ (select count(*) from pg_stat_activity where datid is not null and coalesce(backend_type, 'client backend') = 'client backend'),
+ current_setting('max_connections'), current_setting('hot_standby_feedback'),
+ (select setting from pg_settings where name = 'max_standby_streaming_delay'),
+ pg_has_role('pg_read_all_stats', 'usage')`
+
+// takeSurvey asks a server. What cannot be had there (a look-alike, a pooler) is left unknown.
+func takeSurvey(ctx context.Context, conn *pgconn.PgConn) *survey {
+	s := &survey{asked: time.Now(), seesStats: true, feedback: true}
+	v, err := row(ctx, conn, surveySQL)
+	if err != nil || len(v) != 5 {
+		return s
+	}
+	s.connections, _ = strconv.Atoi(v[0])
+	s.maxConnections, _ = strconv.Atoi(v[1])
+	s.feedback = v[2] == "on"
+	if n, err := strconv.Atoi(v[3]); err == nil {
+		s.delay = time.Duration(n) * time.Millisecond
+	}
+	s.seesStats = v[4] == "t"
+	return s
+}
+
+// survey has the monitors ask every server, and waits until each has answered or failed, at most until the context ends.
+func (c *Cluster) survey(ctx context.Context) {
+	begin := time.Now()
+	c.begin()
+	c.touch(begin)
+	if len(c.servers) == 1 {
+		c.surveyAlone(ctx)
+		return
+	}
+	for _, m := range c.watch {
+		m.surveys.Store(true)
+		m.poke()
+	}
+	c.awaitServers(ctx, func(snap *snapshot) bool {
+		for i := range snap.members {
+			if !snap.members[i].answeredSince(begin) {
+				return false
+			}
+		}
+		return true
+	}, nil)
+	// A replica that was looked at before the primary has nothing yet that its position could be compared with.
+	again := time.Now()
+	for i := range c.snap.Load().members {
+		if c.snap.Load().members[i].unmeasured() {
+			c.watch[i].poke()
+		}
+	}
+	c.awaitServers(ctx, func(snap *snapshot) bool {
+		for i := range snap.members {
+			if m := &snap.members[i]; m.unmeasured() && !m.sample.asked.After(again) {
+				return false
+			}
+		}
+		return true
+	}, nil)
+}
+
+// surveyAlone asks the one server of a handle without monitors.
+func (c *Cluster) surveyAlone(ctx context.Context) {
+	s := c.servers[0]
+	b, err := s.acquire(ctx)
+	if err != nil {
+		s.unwell.Store(&err)
+		return
+	}
+	defer s.release(b)
+	s.unwell.Store(nil)
+	if b.pg != nil {
+		s.surveyed.Store(takeSurvey(ctx, b.pg.PgConn()))
+	}
+}
+
+// answeredSince says whether a server has answered a survey, or failed to, since a time.
+func (m *member) answeredSince(t time.Time) bool {
+	if m.static || m.err != nil && m.since.After(t) {
+		return true
+	}
+	s := m.srv.surveyed.Load()
+	return s != nil && s.asked.After(t)
+}
+
+// unmeasured says whether a replica tells a position and its lag is not known all the same.
+func (m *member) unmeasured() bool {
+	return m.role == RoleReplica && m.healthy && m.sample != nil && m.sample.position != 0 && m.reached.IsZero()
+}
