@@ -16,10 +16,14 @@ type Explanation struct {
 
 // Explain says where a text would go: by what it says, by what is known of the functions and relations that it names, by
 // what replicas have refused, and by whether replica reads are on. It does not look at the present health or lag of the
-// replicas, and contacts no server.
+// replicas, and contacts no server. On a handle with a single server everything goes to the primary: what would be a read
+// for a replica has ReasonNoReplica; the catalog counts once LoadCatalog has read it.
 func (c *Cluster) Explain(sql string) Explanation {
 	conn := &Conn{cluster: c}
 	conn.analyze(sql)
+	if k := c.definitions.current.Load(); k != nil && len(c.servers) == 1 {
+		conn.judge(sql, k.catalog)
+	}
 	e := explanation(&conn.st)
 	if e.Reason = conn.route(&conn.st, noDirectives); e.Reason == ReasonReplica && conn.refused(sql) {
 		e.Reason = ReasonRefused

@@ -28,7 +28,7 @@ With -json every line of the input is a statement as a JSON string, and every li
 {"target":"replica","reason":"read","relations":["stories"],"functions":[]}
 
 Without -dsn only the text and PostgreSQL's built-in functions count; with it also what the catalog of that database says
-of your functions, views and tables.
+of your functions, views and tables. A DSN of one server will do: what could go to a replica is then said to go there.
 `,
 	prepare: func(flags *flag.FlagSet) func(context.Context, io.Writer, []string) error {
 		var r route
@@ -71,7 +71,13 @@ func (r route) run(ctx context.Context, in io.Reader, out io.Writer) error {
 		if err := cluster.LoadCatalog(ctx); err != nil {
 			return err
 		}
-		explain = cluster.Explain
+		explain = func(text string) pgsplit.Explanation {
+			e := cluster.Explain(text)
+			if e.Reason == pgsplit.ReasonNoReplica { // the question is what a replica would do
+				e.Target, e.Reason = pgsplit.RoleReplica, pgsplit.ReasonReplica
+			}
+			return e
+		}
 	}
 	w := bufio.NewWriter(out)
 	if r.json {
