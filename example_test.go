@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"log"
+	"log/slog"
+	"net/http"
 
 	"github.com/jackc/pgx/v5"
 
@@ -61,6 +63,41 @@ func ExampleWithTrace() {
 		},
 	})
 	_ = ctx // statements under ctx report where they run
+}
+
+// A health check for a load balancer and for monitoring: the status says whether the application can work, the body what an
+// operator should see to.
+func ExampleCluster_Health() {
+	db, err := sql.Open("pgsplit", "postgres://app@pg1,pg2,pg3/stories?alert_lag=500ms")
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.HandleFunc("/health", func(w http.ResponseWriter, r *http.Request) {
+		health := pgsplit.ClusterOf(db).Health(r.Context())
+		if !health.Available {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		for _, alert := range health.Alerts {
+			fmt.Fprintln(w, alert)
+		}
+	})
+}
+
+// State changes of the servers go to the application's own log.
+func ExampleConfig_logger() {
+	cfg, err := pgsplit.ParseConfig("postgres://app@pg1,pg2,pg3/stories")
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg.Logger = slog.Default()
+	cfg.Trace = &pgsplit.Trace{PrimaryChange: func(info pgsplit.PrimaryChangeInfo) {
+		log.Printf("the primary was %q and is now %q: whom should we call?", info.From, info.To)
+	}}
+	db, err := pgsplit.OpenDB(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
 }
 
 func ExampleParseConfig() {

@@ -129,7 +129,12 @@ func (c *Cluster) judgeAlone(h *Health) {
 	h.Available = true
 	if err := c.servers[0].unwell.Load(); err != nil {
 		h.Available, s.Healthy, s.Err = false, false, *err
-		h.alert(AlertServerOut, s.Name, "%s cannot be reached: %v", s.Name, *err)
+		h.alert(AlertServerOut, s.Name, "%s cannot be reached: %s", s.Name, whyOut(*err))
+		return
+	}
+	if v := c.servers[0].surveyed.Load(); v != nil && v.standby {
+		h.Available, s.Role = false, RoleReplica
+		h.alert(AlertNoPrimary, s.Name, "%s is a standby, and no other server is configured: nothing takes writes.", s.Name)
 	}
 }
 

@@ -16,6 +16,7 @@ type survey struct {
 	connections    int // of clients; parallel workers among them where the role may not tell them apart; 0: unknown
 	maxConnections int
 
+	standby   bool          // it is in recovery
 	feedback  bool          // hot_standby_feedback
 	delay     time.Duration // max_standby_streaming_delay; negative: for ever
 	seesStats bool          // the role may see what pg_stat_wal_receiver says
@@ -26,13 +27,13 @@ const surveySQL = `/* pgsplit health */ select
  (select count(*) from pg_stat_activity where datid is not null and coalesce(backend_type, 'client backend') = 'client backend'),
  current_setting('max_connections'), current_setting('hot_standby_feedback'),
  (select setting from pg_settings where name = 'max_standby_streaming_delay'),
- pg_has_role('pg_read_all_stats', 'usage')`
+ pg_has_role('pg_read_all_stats', 'usage'), pg_is_in_recovery()`
 
 // takeSurvey asks a server. What cannot be had there (a look-alike, a pooler) is left unknown.
 func takeSurvey(ctx context.Context, conn *pgconn.PgConn) *survey {
 	s := &survey{asked: time.Now(), seesStats: true, feedback: true}
 	v, err := row(ctx, conn, surveySQL)
-	if err != nil || len(v) != 5 {
+	if err != nil || len(v) != 6 {
 		return s
 	}
 	s.connections, _ = strconv.Atoi(v[0])
@@ -41,7 +42,7 @@ func takeSurvey(ctx context.Context, conn *pgconn.PgConn) *survey {
 	if n, err := strconv.Atoi(v[3]); err == nil {
 		s.delay = time.Duration(n) * time.Millisecond
 	}
-	s.seesStats = v[4] == "t"
+	s.seesStats, s.standby = v[4] == "t", v[5] == "t"
 	return s
 }
 
