@@ -55,6 +55,7 @@ type Conn struct {
 	added      statement.Pin // session state that it may leave behind and that was not there before
 	text       string        // itself, as long as it may have to be taken back
 	refusal    string        // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
+	refuser    *server       // that replica, nil if its like was refused before
 	candidates []candidate
 }
 
@@ -170,7 +171,7 @@ func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, q
 		c.cluster.traceRoute(ctx, d, b.srv, reason, query, attempt)
 		rows, err := b.query(ctx, query, args, p, c.repeatable())
 		if err == nil {
-			if c.refusal != "" {
+			if c.refusal != "" && c.refuser != nil && c.cluster.upToDate(c.refuser, time.Now()) {
 				c.cluster.refusals.remember(statement.Fingerprint(query), query, c.refusal, time.Now())
 			}
 			return c.watchRows(b, rows), nil

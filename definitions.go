@@ -29,8 +29,9 @@ type definitions struct {
 // knowledge is one reading of the catalog. It is immutable.
 type knowledge struct {
 	catalog *catalog.Catalog
-	schema  uint64 // how many schema changes had passed through the handle before it was read
-	err     error  // why there is no catalog of a server
+	schema  uint64    // how many schema changes had passed through the handle before it was read
+	read    time.Time // when it had been read, the last time that it was another one than before
+	err     error     // why there is no catalog of a server
 }
 
 const (
@@ -151,9 +152,14 @@ func (c *Cluster) LoadCatalog(ctx context.Context) error {
 	if err != nil {
 		cat = catalog.Declare(c.declared())
 	}
-	c.definitions.current.Store(&knowledge{catalog: cat, schema: schema, err: err})
+	k := &knowledge{catalog: cat, schema: schema, read: time.Now(), err: err}
+	if old != nil && old.catalog == cat {
+		k.read = old.read
+	}
+	c.definitions.current.Store(k)
 	if old != nil && old.catalog != cat {
 		c.texts.forget()
+		c.refusals.forget()
 	}
 	if old == nil {
 		close(c.definitions.first)
@@ -212,7 +218,7 @@ func (m *monitor) checkDefinitions() {
 
 // analyze reads the text at hand, with what is known of the names in it.
 func (c *Conn) analyze(sql string) {
-	c.pending, c.sure, c.refusal = false, false, ""
+	c.pending, c.sure, c.refusal, c.refuser = false, false, "", nil
 	var judge *catalog.Catalog
 	if len(c.cluster.servers) > 1 {
 		k := c.cluster.definitions.current.Load()

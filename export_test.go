@@ -1,6 +1,11 @@
 package pgsplit
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/pgsplit/pgsplit/internal/statement"
+)
 
 // Decider returns what a driver connection does with a query until it knows the server, without asking it: the text is
 // read, judged by the catalog and by what replicas have refused, and a replica is picked. It returns that server's name,
@@ -28,4 +33,23 @@ func (c *Cluster) KnownTexts() (n int) {
 		}
 	}
 	return n
+}
+
+// RememberRefusal has the handle know that replicas refuse a text.
+func (c *Cluster) RememberRefusal(sql, code string, now time.Time) {
+	c.refusals.remember(statement.Fingerprint(sql), sql, code, now)
+}
+
+// RefusedAt says whether a text would be kept from replicas at a time because they have refused it.
+func (c *Cluster) RefusedAt(sql string, now time.Time) bool {
+	return c.refusals.refused(statement.Fingerprint(sql), now)
+}
+
+// UpToDate says whether a server is known to have replayed the schema that the handle knows.
+func (c *Cluster) UpToDate(server int) bool { return c.upToDate(c.servers[server], time.Now()) }
+
+// IgnoreSchema keeps the handle from reading the catalog anew until the function that it returns is called.
+func (c *Cluster) IgnoreSchema() (unlock func()) {
+	c.reading.Lock()
+	return c.reading.Unlock
 }

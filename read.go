@@ -59,7 +59,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 		}
 		c.cluster.traceRetry(ctx, d, b.srv, query, err)
 		if v == askPrimary {
-			c.refusal = lasting(err)
+			c.refusal, c.refuser = lasting(err), b.srv
 			return nil, ReasonReplicaFailed, attempt + 1, nil
 		}
 		tried |= 1 << b.srv.index

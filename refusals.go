@@ -3,6 +3,7 @@ package pgsplit
 import (
 	"errors"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,9 @@ const (
 	refusalsMost = 1000             // fingerprints at the most; beyond, the one that expires next goes
 	refusalsLast = 10 * time.Minute // how long one is remembered
 	refusalsText = 200              // bytes of a sample text that are kept
+
+	// refusalsPatience is how long after a schema change a server whose position is unknown may still lack it.
+	refusalsPatience = 10 * time.Second
 )
 
 // refused says whether replicas are known to refuse the text at hand.
@@ -76,10 +80,31 @@ func (r *refusals) remember(id uint64, sql, code string, now time.Time) {
 		delete(r.byID, first)
 	}
 	if len(sql) > refusalsText {
-		sql = sql[:refusalsText]
+		sql = strings.ToValidUTF8(sql[:refusalsText], "")
 	}
-	r.byID[id] = &refusal{sql: sql, code: code, until: now.Add(refusalsLast)}
+	r.byID[id] = &refusal{sql: strings.Clone(sql), code: code, until: now.Add(refusalsLast)}
 	r.known.Store(int32(len(r.byID)))
+}
+
+// forget drops everything: the schema is another one, and what was refused may be fit now.
+func (r *refusals) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.byID)
+	r.known.Store(0)
+}
+
+// upToDate says whether a replica has replayed the schema that statements are judged by: what it refuses before may only
+// be what it does not know yet. Of a server without positions that is assumed after a while.
+func (c *Cluster) upToDate(s *server, now time.Time) bool {
+	k := c.definitions.current.Load()
+	if k == nil || k.err == nil && k.schema != c.schema.Load() {
+		return false
+	}
+	if m := &c.snap.Load().members[s.index]; !m.reached.IsZero() {
+		return m.reached.After(k.read)
+	}
+	return now.Sub(k.read) > refusalsPatience
 }
 
 // lasting returns the SQLSTATE of a replica's refusal that says something about the statement rather than about the
