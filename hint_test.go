@@ -2,11 +2,14 @@ package pgsplit_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/pgsplit/pgsplit"
+	"github.com/pgsplit/pgsplit/internal/statement/corpus"
 )
 
 const isReplicaSQL = "select pg_is_in_recovery()"
@@ -116,4 +119,63 @@ func TestTheTraceOfTheHandleAndThatOfTheContextAreBothTold(t *testing.T) {
 	routes, _ := all.take()
 	require.Len(t, routes, 2)
 	require.Equal(t, "select 2", routes[1].SQL)
+}
+
+// No hint moves anything to a replica that does not go there without one, whatever the text is; the careful hint wins.
+func TestHintsOnlyMakeStatementsMoreCareful(t *testing.T) {
+	db := handle(t, corpusCluster(t), "max_lag=0")
+	cluster := pgsplit.ClusterOf(db)
+	defer cluster.SetReplicaReads(true)
+	replicas, off := 0, 0
+	for _, cs := range corpus.All() {
+		if strings.Contains(cs.SQL, "pgsplit:") {
+			continue // it has a hint of its own
+		}
+		cluster.SetReplicaReads(true)
+		target := cluster.Explain(cs.SQL).Target
+		if target == pgsplit.RoleReplica {
+			replicas++
+		}
+		cluster.SetReplicaReads(false)
+		require.Equal(t, pgsplit.RolePrimary, cluster.Explain(cs.SQL).Target, cs.SQL)
+		for _, hinted := range []string{"/* pgsplit: replica */ " + cs.SQL, "-- pgsplit: replica\n" + cs.SQL, cs.SQL + "\n/* x, pgsplit: replica */"} {
+			switch got := cluster.Explain(hinted).Target; {
+			case got == pgsplit.RoleReplica:
+				require.Equal(t, pgsplit.RoleReplica, target, "the hint has moved it: %s", hinted)
+				off++
+			case !cs.Check: // in a text that is broken a comment may be a part of a string
+				require.Equal(t, target, got, "the hint does not count: %s", hinted)
+			}
+		}
+		cluster.SetReplicaReads(true)
+		for _, hinted := range []string{"/* pgsplit: primary */ " + cs.SQL, cs.SQL + "\n-- pgsplit: primary", "/* pgsplit: replica */ -- pgsplit: primary\n" + cs.SQL} {
+			require.Equal(t, pgsplit.RolePrimary, cluster.Explain(hinted).Target, hinted)
+		}
+	}
+	require.Greater(t, replicas, 4000)
+	require.Greater(t, off, 3*4000)
+}
+
+func TestFunctionsAreSafeOrUnsafeAsTheApplicationSays(t *testing.T) {
+	c := calm(t)
+	own := unique("own")
+	require.NoError(t, c.Primary.Exec(fmt.Sprintf("create function %s() returns bool language sql volatile as 'select pg_is_in_recovery()'; create function %[1]s_too() returns bool language sql stable as 'select pg_is_in_recovery()'", own)))
+	require.NoError(t, c.WaitForCatchUp())
+	db := handle(t, c, "safe_functions="+own, "unsafe_functions=lower,"+own+"_too")
+	ctx, tr := follow(t.Context())
+	for text, replica := range map[string]string{
+		"select " + own + "()":                           "true",
+		"select " + own + "_too()":                       "false",
+		"select pg_is_in_recovery(), lower('X')":         "false",
+		"select pg_is_in_recovery(), upper('x')":         "true",
+		"select pg_is_in_recovery(), whoami()":           "false",
+		"select " + own + "(), name from item for share": "false",
+	} {
+		require.Equal(t, replica, firstValue(t, ctx, db, text), text)
+		route := tr.only(t)
+		require.Equal(t, replica == "true", route.Server.Role == pgsplit.RoleReplica, text)
+	}
+	plain := handle(t, c)
+	require.Equal(t, "false", firstValue(t, t.Context(), plain, "select "+own+"()"), "nothing is declared")
+	require.Equal(t, "true", firstValue(t, t.Context(), plain, "select "+own+"_too()"))
 }
