@@ -15,8 +15,9 @@ var demoCommand = command{
 	name:    "demo",
 	summary: "start a primary with replicas and show what the driver does",
 	about: `Starts real PostgreSQL servers in a temporary folder, runs a small site on them through database/sql with the
-driver "pgsplit", and shows where each statement goes, who carries the load, what read-your-writes brings,
-and what happens when a replica dies. The status is 1 if anything that it claims did not hold.
+driver "pgsplit", and shows where each statement goes, who carries the load, what read-your-writes brings, and what
+happens when a replica dies, when one falls behind, and when the primary dies. The status is 1 if anything that it
+claims did not hold.
 
 Needs PostgreSQL's server programs (13 or newer); nothing has to be running. Nothing is left at the end.
 `,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 // cluster is the servers that the demo runs on.
 type cluster struct {
 	*pgsplittest.Cluster
-	servers   []*pgsplittest.Server          // the primary first
+	servers   []*pgsplittest.Server          // the one that was the primary at the start first
 	byAddress map[string]*pgsplittest.Server // by the name that pgsplit knows a server under
 }
 
@@ -34,8 +35,11 @@ func (d *demo) start(ctx context.Context) error {
 	return nil
 }
 
-func (c *cluster) primary() *pgsplittest.Server    { return c.servers[0] }
-func (c *cluster) replicas() []*pgsplittest.Server { return c.servers[1:] }
+func (c *cluster) primary() *pgsplittest.Server { return c.CurrentPrimary() }
+
+func (c *cluster) replicas() []*pgsplittest.Server {
+	return slices.DeleteFunc(slices.Clone(c.servers), c.isPrimary)
+}
 
 func (c *cluster) isPrimary(s *pgsplittest.Server) bool { return s == c.primary() }
 

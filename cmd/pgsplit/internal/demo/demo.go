@@ -25,13 +25,15 @@ type Options struct {
 	Hold     bool          // at the end, leave the servers up until the context ends
 	Version  string        // of PostgreSQL, as pgsplittest.Options.Version
 
+	patience time.Duration // how long servers may take to be used again, or not any more
+
 	// openDSN is what the site opens instead of the cluster's DSN: tests break the demo's claims with it.
 	openDSN func(dsn string) string
 }
 
 // NewOptions returns the defaults: two replicas and four seconds.
 func NewOptions() Options {
-	return Options{Replicas: 2, Duration: 4 * time.Second}
+	return Options{Replicas: 2, Duration: 4 * time.Second, patience: 20 * time.Second}
 }
 
 // ErrClaim is what Run returns, wrapped, when something that it printed did not hold.
@@ -58,7 +60,7 @@ func Run(ctx context.Context, out io.Writer, opts Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 
-	for _, show := range []func(context.Context) error{d.introduce, d.tour, d.share, d.freshness, d.outage} {
+	for _, show := range []func(context.Context) error{d.introduce, d.tour, d.share, d.freshness, d.outage, d.lag, d.failover} {
 		if err := show(ctx); err != nil {
 			return err
 		}

@@ -23,12 +23,13 @@ const (
 
 // load is the site's visitors: goroutines that do one operation after the other.
 type load struct {
-	servers map[string]*pgsplittest.Server
-	sent    map[*pgsplittest.Server]*sent
-	moved   atomic.Int64
-	failed  atomic.Int64
-	broken  atomic.Int64          // reads whose server died when some of their rows had arrived
-	first   atomic.Pointer[error] // the first failure
+	servers      map[string]*pgsplittest.Server
+	sent         map[*pgsplittest.Server]*sent
+	moved        atomic.Int64
+	failed       atomic.Int64
+	failedWrites atomic.Int64          // of those
+	broken       atomic.Int64          // reads whose server died when some of their rows had arrived
+	first        atomic.Pointer[error] // the first failure
 
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -39,8 +40,8 @@ type sent struct{ reads, writes atomic.Int64 }
 
 func (s *sent) total() int64 { return s.reads.Load() + s.writes.Load() }
 
-// startLoad lets the visitors in.
-func (d *demo) startLoad(ctx context.Context, db *sql.DB) *load {
+// startLoad lets the visitors in, of whom the first so many only read.
+func (d *demo) startLoad(ctx context.Context, db *sql.DB, readers int) *load {
 	l := &load{servers: d.byAddress, sent: map[*pgsplittest.Server]*sent{}, stop: make(chan struct{})}
 	for _, s := range d.servers {
 		l.sent[s] = new(sent)
@@ -49,7 +50,11 @@ func (d *demo) startLoad(ctx context.Context, db *sql.DB) *load {
 	db.SetMaxOpenConns(workers)
 	db.SetMaxIdleConns(workers)
 	for i := range workers {
-		l.wg.Go(func() { l.visit(ctx, stories.New(db), stories.NewTraffic(size, writeShare, uint64(i))) })
+		share := writeShare
+		if i < readers {
+			share = 0
+		}
+		l.wg.Go(func() { l.visit(ctx, stories.New(db), stories.NewTraffic(size, share, uint64(i))) })
 	}
 	return l
 }
@@ -95,6 +100,9 @@ func (l *load) count(op stories.Operation, w *watch, err error) {
 		err = fmt.Errorf("%s: %w", op.Name, err)
 		l.first.CompareAndSwap(nil, &err)
 		l.failed.Add(1)
+		if op.Kind == stories.Write {
+			l.failedWrites.Add(1)
+		}
 	case op.Kind == stories.Write:
 		counter.writes.Add(1)
 	default:
@@ -124,6 +132,33 @@ func (l *load) awaitReads(ctx context.Context, n int64) {
 		}
 		sleep(ctx, 10*time.Millisecond)
 	}
+}
+
+// leaves waits a moment and says whether a server has answered no more reads in it, although others have.
+func (l *load) leaves(ctx context.Context, s *pgsplittest.Server) bool {
+	all := slices.Collect(maps.Keys(l.sent))
+	here, _ := l.answered(s)
+	total, _ := l.answered(all...)
+	l.awaitReads(ctx, total+enough)
+	now, _ := l.answered(s)
+	return now == here && ctx.Err() == nil
+}
+
+// answers returns a function that says whether a server has answered a read since the call.
+func (l *load) answers(s *pgsplittest.Server) func() bool {
+	had, _ := l.answered(s)
+	return func() bool {
+		reads, _ := l.answered(s)
+		return reads > had
+	}
+}
+
+// readFailures is failures of the reads alone.
+func (l *load) readFailures() string {
+	if l.failed.Load() == l.failedWrites.Load() {
+		return ""
+	}
+	return l.failures()
 }
 
 // failures says how many statements failed and with what, or "" when none did.

@@ -8,9 +8,6 @@ import (
 	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
-// comeback is how long a restarted replica may take until it answers reads again.
-const comeback = 20 * time.Second
-
 // outage kills a replica while the site is under load, and starts it again.
 func (d *demo) outage(ctx context.Context) error {
 	victim := d.replicas()[len(d.replicas())-1]
@@ -23,8 +20,8 @@ func (d *demo) outage(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	l := d.startLoad(ctx, db)
-	o := outage{victim: victim, load: l, timeline: d.newTimeline(l, d.phase()/2), phase: d.phase(), back: -1}
+	l := d.startLoad(ctx, db, 0)
+	o := outage{victim: victim, load: l, timeline: d.newTimeline(l, d.phase()/2), back: -1}
 	err = o.run(ctx)
 	l.end()
 	if err != nil {
@@ -40,7 +37,7 @@ func (d *demo) outage(ctx context.Context) error {
 	}
 	d.claim(o.meanwhile > 0, "reads went on while %s was dead: %s were answered", victim.Name, screen.Count(o.meanwhile))
 	if o.back < 0 {
-		d.claim(false, "%s answered reads again within %s", victim.Name, screen.Seconds(comeback))
+		d.claim(false, "%s answered reads again within %s", victim.Name, screen.Seconds(d.opts.patience))
 		return nil
 	}
 	d.claim(true, "%s answered reads again, %s after it was up", victim.Name, screen.Seconds(o.back))
@@ -57,7 +54,6 @@ type outage struct {
 	victim   *pgsplittest.Server
 	load     *load
 	timeline *timeline
-	phase    time.Duration
 
 	meanwhile int64         // reads answered while the victim was dead
 	back      time.Duration // from its start to the first read that it answered; negative: it answered none
@@ -66,7 +62,8 @@ type outage struct {
 // run shows the death and the return of the victim on the timeline.
 func (o *outage) run(ctx context.Context) error {
 	t := o.timeline
-	if err := t.during(ctx, o.watch); err != nil {
+	watch := t.d.watch
+	if err := t.during(ctx, watch); err != nil {
 		return err
 	}
 	if err := t.during(ctx, func(context.Context) error { return o.victim.Kill() }); err != nil {
@@ -75,7 +72,7 @@ func (o *outage) run(ctx context.Context) error {
 	t.event(o.victim.Name + " was killed (kill -9)")
 	before, _ := o.load.answered(t.servers...)
 	err := t.during(ctx, func(ctx context.Context) error {
-		err := o.watch(ctx)
+		err := watch(ctx)
 		o.load.awaitReads(ctx, before+enough)
 		return err
 	})
@@ -84,32 +81,19 @@ func (o *outage) run(ctx context.Context) error {
 	}
 	after, _ := o.load.answered(t.servers...)
 	o.meanwhile = after - before
-	had, _ := o.load.answered(o.victim)
-
 	t.event(o.victim.Name + " is started again")
 	if err := t.during(ctx, func(context.Context) error { return o.victim.Start() }); err != nil {
 		return err
 	}
-	up := time.Now()
-	err = t.during(ctx, func(ctx context.Context) error {
-		for time.Since(up) < comeback && ctx.Err() == nil {
-			if reads, _ := o.load.answered(o.victim); reads > had {
-				o.back = time.Since(up)
-				break
-			}
-			sleep(ctx, 10*time.Millisecond)
-		}
-		return ctx.Err()
-	})
-	if err != nil || o.back < 0 {
+	if o.back, err = t.until(ctx, o.load.answers(o.victim)); err != nil || o.back < 0 {
 		return err
 	}
 	t.event(o.victim.Name + " answers reads again")
-	return t.during(ctx, o.watch)
+	return t.during(ctx, watch)
 }
 
 // watch lets one phase pass.
-func (o *outage) watch(ctx context.Context) error {
-	sleep(ctx, o.phase)
+func (d *demo) watch(ctx context.Context) error {
+	sleep(ctx, d.phase())
 	return ctx.Err()
 }

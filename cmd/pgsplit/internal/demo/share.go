@@ -26,7 +26,7 @@ func (d *demo) share(ctx context.Context) error {
 	defer db.Close()
 	p := d.Progress("%d goroutines visit the site, 90%% reads and 10%% writes", workers)
 	begin := time.Now()
-	l := d.startLoad(ctx, db)
+	l := d.startLoad(ctx, db, 0)
 	sleep(ctx, d.opts.Duration)
 	l.awaitReads(ctx, enough)
 	l.end()

@@ -53,6 +53,23 @@ func (t *timeline) during(ctx context.Context, do func(context.Context) error) e
 	}
 }
 
+// until writes lines until the answer is yes, and returns how long that took: negative when it took longer than it may.
+func (t *timeline) until(ctx context.Context, yes func() bool) (took time.Duration, err error) {
+	begin := time.Now()
+	took = -1
+	err = t.during(ctx, func(ctx context.Context) error {
+		for time.Since(begin) < t.d.opts.patience && ctx.Err() == nil {
+			if yes() {
+				took = time.Since(begin)
+				break
+			}
+			sleep(ctx, 10*time.Millisecond)
+		}
+		return ctx.Err()
+	})
+	return took, err
+}
+
 // event writes what has happened, after a line for what went before.
 func (t *timeline) event(text string) {
 	if time.Since(t.last) > t.step/2 {
