@@ -33,6 +33,7 @@ type backend struct {
 	pin      statement.Pin     // session state that it carries
 	stirred  bool              // some of that may have been undone: the server is asked when the checkout ends
 	dirty    bool              // something on it may have written and is not known to be rolled back
+	touched  touched           // what that may have changed
 	plans    uint64            // the schema change of this handle that its cached plans are as new as
 	temps    temporaries       // temporary tables that it has
 	doubts   []string          // texts of which it is not known what they left behind
@@ -88,6 +89,12 @@ func (b *backend) txStatus() byte {
 	default:
 		return 'I'
 	}
+}
+
+// cleanse forgets what the connection has written: it has been concluded.
+func (b *backend) cleanse() {
+	b.dirty = false
+	b.touched.reset()
 }
 
 // clean says whether anybody may have the connection next.

@@ -126,7 +126,7 @@ func (c *Cluster) pick(snap *snapshot, now time.Time, d demand, prefer *server, 
 		if tried&(1<<m.srv.index) != 0 {
 			continue
 		}
-		if d.position && (m.sample == nil || !d.metBy(m.sample)) {
+		if !d.metBy(m) {
 			reason = ReasonNotCaughtUp
 			continue
 		}

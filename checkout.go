@@ -75,6 +75,10 @@ func (c *Conn) note(b *backend, query string) {
 	}
 	if c.mayWrite() {
 		b.dirty = true
+		c.touch(&b.touched)
+	}
+	if b.txStatus() == 'I' || c.commits() {
+		c.hold(&b.touched)
 	}
 }
 
@@ -95,6 +99,7 @@ func (c *Conn) mayWrite() bool {
 // finish draws the conclusions of a statement on the primary whose answer is complete. A mark is left once the
 // transaction around it has ended, unless it is certain that nothing was kept.
 func (c *Conn) finish(b *backend, err error) {
+	defer c.unhold()
 	if err == nil && c.st.Flags&statement.DDL != 0 && c.st.Pin&statement.PinTempTable == 0 && !b.temps.dropped(&c.st) {
 		c.cluster.schemaChanged()
 		c.changed = c.changed || b.txStatus() != 'I'
@@ -145,10 +150,10 @@ func (c *Conn) rolledBack(b *backend, err error) bool {
 }
 
 func (c *Conn) wrote(b *backend, kept bool) {
-	b.dirty = false
 	if kept && c.cluster.tracksWrites() {
-		c.cluster.wrote()
+		c.cluster.wrote(&b.touched)
 	}
+	b.cleanse()
 }
 
 // again says whether a statement of the primary may run once more: it provably did not run, and the checkout had done
@@ -210,12 +215,16 @@ func (c *Conn) fail(b *backend, err error) error {
 func (c *Conn) settle() {
 	if c.raw {
 		c.raw = false
-		c.cluster.writes.end(true)
+		c.cluster.wrote(&everything)
+		c.cluster.marks.end(&everything)
 	}
 	if c.rows {
 		c.rows = false
-		c.cluster.writes.end(true)
-		c.primary.dirty = c.primary.txStatus() != 'I'
+		c.cluster.wrote(&c.opened)
+		c.cluster.marks.end(&c.opened)
+		if c.primary.txStatus() == 'I' {
+			c.primary.cleanse()
+		}
 	}
 }
 
@@ -238,7 +247,7 @@ func (c *Conn) endCheckout() {
 	}
 	if b.dirty {
 		// A transaction that was left open is rolled back with its connection; anything else has been concluded.
-		b.dirty = false
+		b.cleanse()
 	}
 	c.settleDoubts(b)
 	b.prove(c.cluster.life)
@@ -257,14 +266,16 @@ func (c *Conn) watchRows(b *backend, rows driver.Rows) driver.Rows {
 		c.finish(b, nil)
 		return rows
 	}
-	c.cluster.writes.begin()
+	own := b.touched.clone()
+	c.cluster.marks.begin(&own)
+	c.unhold()
 	if r, ok := rows.(*stdlib.Rows); ok {
 		return &writeRows{
-			Rows: r, conn: c, backend: b, unpin: c.st.Unpin, commits: c.commits(),
+			Rows: r, conn: c, backend: b, touched: own, unpin: c.st.Unpin, commits: c.commits(),
 			rollsBack: c.st.Statements == 1 && c.st.Kind == statement.Rollback,
 		}
 	}
-	c.rows = true
+	c.rows, c.opened = true, own
 	return rows
 }
 
@@ -273,6 +284,7 @@ type writeRows struct {
 	*stdlib.Rows
 	conn      *Conn
 	backend   *backend
+	touched   touched
 	unpin     statement.Pin
 	commits   bool // see Conn.commits
 	rollsBack bool
@@ -291,12 +303,12 @@ func (r *writeRows) Close() error {
 		r.backend.shed(r.unpin)
 	}
 	done := r.backend.txStatus() == 'I' || r.backend.closed() || r.commits
-	if done {
-		r.backend.dirty = false
+	if done && !(err == nil && r.rollsBack) {
+		c.cluster.wrote(&r.backend.touched)
 	}
-	c.cluster.writes.end(done && !(err == nil && r.rollsBack))
+	c.cluster.marks.end(&r.touched)
 	if done {
-		c.cluster.resolveSoon()
+		r.backend.cleanse()
 	}
 	return err
 }

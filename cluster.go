@@ -21,7 +21,7 @@ type Cluster struct {
 	watch   []*monitor // one for each server; none when there is only one server
 
 	snap         atomic.Pointer[snapshot]
-	writes       writes
+	marks        *marks
 	refusals     refusals
 	texts        texts
 	holdings     holdings
@@ -59,7 +59,7 @@ func ClusterOf(db *sql.DB) *Cluster {
 const maxServers = 64
 
 func newCluster(cfg *Config) (*Cluster, error) {
-	c := &Cluster{cfg: cfg}
+	c := &Cluster{cfg: cfg, marks: newMarks(cfg.ReadYourWrites == RYWOn)}
 	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
 	c.life, c.quit = context.WithCancel(context.Background())
 	c.replicaReads.Store(cfg.ReplicaReads)
@@ -277,7 +277,7 @@ func (c *Cluster) need(now time.Time, d demand) {
 	if last := c.needed.Load(); n-last > int64(100*time.Millisecond) {
 		c.needed.Store(n)
 	}
-	if d.unresolved {
+	if !d.resolved(c.snap.Load()) {
 		c.resolveSoon()
 	} else {
 		c.catchUpSoon(c.snap.Load())
@@ -287,7 +287,7 @@ func (c *Cluster) need(now time.Time, d demand) {
 // catchUpSoon has the replicas looked at that lack writes whose position is known.
 func (c *Cluster) catchUpSoon(snap *snapshot) {
 	for _, m := range snap.replicas {
-		if m.sample != nil && m.sample.position < snap.resolved.lsn {
+		if m.sample != nil && m.sample.position < snap.resolved.newest() {
 			c.watch[m.srv.index].poke()
 		}
 	}
@@ -305,8 +305,8 @@ func (c *Cluster) kickAll() {
 }
 
 // wrote leaves a mark for a completed write, and has it resolved soon if reads are waiting for such things.
-func (c *Cluster) wrote() {
-	c.writes.complete()
+func (c *Cluster) wrote(t *touched) {
+	c.leave(t)
 	c.resolveSoon()
 }
 
@@ -315,6 +315,9 @@ func (c *Cluster) resolveSoon() {
 		c.watch[p.index].poke()
 	}
 }
+
+// marksRelations says whether it matters which relations a write has touched.
+func (c *Cluster) marksRelations() bool { return c.marks.places != nil && len(c.servers) > 1 }
 
 func (c *Cluster) tracksWrites() bool { return c.cfg.ReadYourWrites != RYWOff && len(c.servers) > 1 }
 

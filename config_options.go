@@ -23,8 +23,12 @@ type ReadYourWrites uint8
 const (
 	// RYWOff lets a read on a replica miss a write that this process has completed a moment ago.
 	RYWOff ReadYourWrites = iota
-	// RYWOn promises that a read sees every completed write of this handle to the relations that the read names.
-	// For now it does more than it promises: it behaves as RYWStrict.
+	// RYWOn promises that a read sees every write to the relations it reads that this handle has completed before it: those
+	// that it names, closed over views, partitions, inheritance, foreign-key actions, rules, triggers, row-level-security
+	// policies and functions, as the primary's catalog has them. What is not understood counts as touching everything, and so
+	// does a schema change. Views, triggers, policies and functions that another process changes count once this one has
+	// noticed, after about one monitor_interval (or 200 times what it takes to ask, if that is more); RYWStrict does not
+	// depend on them.
 	RYWOn
 	// RYWStrict promises that a read sees every write that this handle has completed before it, whatever it wrote to.
 	RYWStrict

@@ -37,17 +37,21 @@ type Conn struct {
 	reader  *backend // the replica's connection of this checkout
 	tx      *Tx      // open transaction of BeginTx
 
-	sticky  bool // this checkout has used the primary: it stays there
-	changed bool // the open transaction has changed the schema
-	lost    bool // the primary's connection of this checkout died: the checkout is over
-	raw     bool // Conn() was handed out, and what became of it is not known yet
-	rows    bool // rows of a write are open whose end cannot be seen
+	sticky  bool    // this checkout has used the primary: it stays there
+	changed bool    // the open transaction has changed the schema
+	lost    bool    // the primary's connection of this checkout died: the checkout is over
+	held    bool    // what is under way may change definitions: until it ends, it counts as a write to anything
+	raw     bool    // Conn() was handed out, and what became of it is not known yet
+	rows    bool    // rows of a write are open whose end cannot be seen
+	opened  touched // what that write may have changed
 
 	prepared map[string]*prepared // by the text: what it holds Stmts of
 
 	until time.Time // when the statement at hand gives up waiting for a server; zero: it has not waited yet
 
 	st         statement.Analysis
+	beginning  bool          // there is no text yet: a transaction begins, which may read anything
+	known      *knowledge    // what it was judged by; nil: nothing
 	unknown    string        // a name in the text at hand that the catalog lacks
 	print      uint64        // its fingerprint, 0 if that has not been made
 	pending    bool          // the catalog is not read yet, or out of date
@@ -57,6 +61,7 @@ type Conn struct {
 	refusal    string        // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
 	refuser    *server       // that replica, nil if its like was refused before
 	candidates []candidate
+	names      []string // of relations, used again and again
 }
 
 // pinRaw is the session state of a connection that was handed out: anything.
@@ -85,7 +90,7 @@ func (c *Conn) Conn() *pgx.Conn {
 	b.carry(pinRaw)
 	b.dirty, c.sticky = true, true
 	if c.cluster.tracksWrites() && !c.raw {
-		c.cluster.writes.begin()
+		c.cluster.marks.begin(&everything)
 		c.raw = true
 	}
 	return b.pg

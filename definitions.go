@@ -144,6 +144,7 @@ func (c *Cluster) LoadCatalog(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, definitionsTimeout)
 	defer cancel()
 	schema := c.schema.Load()
+	asOf := c.marks.clock.Load()
 	old := c.definitions.current.Load()
 	cat, err := c.readCatalog(ctx, old)
 	if err != nil && old != nil && old.err == nil {
@@ -155,8 +156,13 @@ func (c *Cluster) LoadCatalog(ctx context.Context) error {
 	k := &knowledge{catalog: cat, schema: schema, read: time.Now(), err: err}
 	if old != nil && old.catalog == cat {
 		k.read = old.read
+		c.definitions.current.Store(k)
+	} else {
+		c.marks.recast(func() { c.definitions.current.Store(k) })
 	}
-	c.definitions.current.Store(k)
+	if err == nil {
+		raise(&c.marks.verified, asOf)
+	}
 	if old != nil && old.catalog != cat {
 		c.texts.forget()
 		c.refusals.forget()
@@ -210,7 +216,12 @@ func (m *monitor) checkDefinitions() {
 	defer cancel()
 	m.checked = time.Now()
 	defer func() { m.cost = time.Since(m.checked) }()
-	if fp, err := catalog.Fingerprint(ctx, m.conn.PgConn()); err == nil && fp != k.catalog.Fingerprint() {
+	asOf := c.marks.clock.Load()
+	switch fp, err := catalog.Fingerprint(ctx, m.conn.PgConn()); {
+	case err != nil:
+	case fp == k.catalog.Fingerprint():
+		raise(&c.marks.verified, asOf)
+	default:
 		c.definitions.changed.Store(true)
 		c.definitions.poke()
 	}
@@ -218,10 +229,12 @@ func (m *monitor) checkDefinitions() {
 
 // analyze reads the text at hand, with what is known of the names in it.
 func (c *Conn) analyze(sql string) {
+	c.known, c.beginning = nil, false
 	c.pending, c.sure, c.refusal, c.refuser = false, false, "", nil
 	var judge *catalog.Catalog
 	if len(c.cluster.servers) > 1 {
 		k := c.cluster.definitions.current.Load()
+		c.known = k
 		if k == nil {
 			c.pending = true
 		} else {

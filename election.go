@@ -104,10 +104,7 @@ func (c *Cluster) crown(old, next *snapshot, m *member) {
 	w.timeline = max(w.timeline, smp.timeline)
 	if changed {
 		w.history = history{}
-		next.resolved = resolution{}
-		if smp.position != 0 {
-			next.resolved = resolution{count: smp.covers, lsn: smp.position, timeline: smp.timeline}
-		}
+		next.resolved = resolved{}
 		for i := range next.members {
 			if o := &next.members[i]; o.sample != nil {
 				o.left = o.sample.position

@@ -8,7 +8,7 @@ import (
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	for _, l := range []*lazyCluster{&calmCluster, &roughCluster, &corpusLazy} {
+	for _, l := range []*lazyCluster{&calmCluster, &roughCluster, &concernCluster, &corpusLazy} {
 		if l.cluster == nil {
 			continue
 		}

@@ -158,7 +158,7 @@ func (m *monitor) look() bool {
 // followUp keeps samples coming while a read waits for a write to reach the replicas.
 func (m *monitor) followUp(before, after *snapshot) {
 	c, s := m.srv.cluster, m.srv
-	progress := before.resolved != after.resolved
+	progress := before.resolved.latest() != after.resolved.latest()
 	if b, a := before.members[s.index].sample, after.members[s.index].sample; b != nil && a != nil {
 		progress = progress || a.role == RoleReplica && a.position > b.position
 	}
@@ -172,12 +172,12 @@ func (m *monitor) followUp(before, after *snapshot) {
 	}
 	if after.primary == s {
 		c.catchUpSoon(after)
-		if c.writes.completed.Load() > after.resolved.count {
+		if c.marks.unresolved(after) {
 			m.poke()
 		}
 		return
 	}
-	if smp := after.members[s.index].sample; smp.role == RoleReplica && smp.position < after.resolved.lsn {
+	if smp := after.members[s.index].sample; smp.role == RoleReplica && smp.position < after.resolved.newest() {
 		m.poke()
 	}
 }
@@ -214,7 +214,7 @@ func (m *monitor) sample() (*sample, error) {
 // sample asks a server over a connection, and notes which writes of this handle the answer covers: those that had
 // completed before it was asked.
 func (c *Cluster) sample(ctx context.Context, conn *pgconn.PgConn) (*sample, error) {
-	covers := c.writes.completed.Load()
+	covers := c.marks.now()
 	smp, err := takeSample(ctx, conn)
 	if err != nil {
 		return nil, err

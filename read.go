@@ -140,7 +140,7 @@ func (c *Cluster) stillFit(b *backend, snap *snapshot, d demand) bool {
 		}
 		return false
 	}
-	return d.metBy(m.sample) && snap.within(m, time.Now(), c.cfg.MaxLag)
+	return d.metBy(m) && snap.within(m, time.Now(), c.cfg.MaxLag)
 }
 
 var errStale = errors.New("pgsplit: no replica is fresh enough (when_stale=error)")

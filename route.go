@@ -62,14 +62,6 @@ func reasonOf(st *statement.Analysis) Reason {
 	}
 }
 
-// demand is what read_your_writes asks of the replica that serves a read now.
-func (c *Cluster) demand(snap *snapshot) demand {
-	if !c.tracksWrites() {
-		return demand{}
-	}
-	return c.writes.demand(&snap.resolved)
-}
-
 // replica picks a replica for a read of this connection, waiting for one to catch up as long as the handle's wait
 // allows. It returns the snapshot that it decided on.
 func (c *Conn) replica(ctx context.Context, tried uint64) (*server, *snapshot, demand, Reason) {
@@ -81,7 +73,7 @@ func (c *Conn) replica(ctx context.Context, tried uint64) (*server, *snapshot, d
 		prefer = c.reader.srv
 	}
 	snap := cl.snap.Load()
-	d := cl.demand(snap)
+	d := c.demand()
 	s, reason := cl.pick(snap, now, d, prefer, tried, &c.candidates)
 	if reason == ReasonNotCaughtUp {
 		cl.need(now, d)
@@ -94,10 +86,9 @@ func (c *Conn) replica(ctx context.Context, tried uint64) (*server, *snapshot, d
 			break
 		}
 		snap = cl.snap.Load()
-		// What has to be seen is fixed when the read begins; writes completed while it waits are not waited for. While
-		// the position is not known, the mark is the latest one, which asks for more than needed, not for less.
-		if d.unresolved {
-			d = cl.demand(snap)
+		// What has to be seen is fixed when the read begins; writes completed while it waits are not waited for.
+		if d.open {
+			d = c.demand()
 		}
 		s, reason = cl.pick(snap, time.Now(), d, prefer, tried, &c.candidates)
 	}

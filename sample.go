@@ -22,7 +22,7 @@ type sample struct {
 	timeline uint32 // 0: unknown
 	readOnly bool   // default_transaction_read_only: a primary that an operator has fenced
 
-	covers uint64 // how many writes of the handle had completed before the question
+	covers moment // on the handle's clock: what had been completed by then, a primary's position has
 
 	// replayAge is the server's own word for how long ago the last replayed transaction was committed; negative: unknown.
 	// It compares clocks of two machines.

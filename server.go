@@ -206,7 +206,7 @@ func (s *server) release(b *backend) {
 		s.discard(b)
 		return
 	}
-	b.dirty = false
+	b.cleanse()
 	b.idled = time.Now()
 	s.mu.Lock()
 	if s.closed {

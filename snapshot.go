@@ -20,7 +20,7 @@ type snapshot struct {
 	// primaryDown is set while the primary does not answer, to the time it last did: lag is measured up to then.
 	primaryDown time.Time
 
-	resolved resolution
+	resolved resolved
 	changed  chan struct{} // closed when a newer snapshot is in place
 }
 
@@ -41,6 +41,7 @@ type member struct {
 	lags    bool      // further behind than max_lag when the snapshot was made
 	reached time.Time // a replica's lag is the age of this: when the primary was last seen at a position that it has
 	left    LSN       // its position when the primary changed; see follows
+	has     moment    // a replica: it has the writes up to this mark
 }
 
 // lag is how far a replica is behind, as of now; known is false where positions are not to be had.
@@ -205,9 +206,14 @@ func (c *Cluster) noteWrites(next *snapshot) {
 		return
 	}
 	smp := next.members[next.primary.index].sample
-	if smp != nil && smp.role == RolePrimary && smp.position != 0 && smp.covers > next.resolved.count {
-		next.resolved = resolution{count: smp.covers, lsn: smp.position, timeline: smp.timeline}
+	if smp == nil || smp.role != RolePrimary || smp.position == 0 {
+		return
 	}
+	if smp.timeline != next.resolved.timeline {
+		// Positions of before mean nothing any more: marks are raised to the first one that is known.
+		next.resolved = resolved{timeline: smp.timeline}
+	}
+	next.resolved = next.resolved.add(resolution{mark: smp.covers, lsn: smp.position})
 }
 
 // judgeReplicas lists the replicas that may serve reads, with how far they have come.
@@ -234,6 +240,7 @@ func (c *Cluster) judgeReplicas(next *snapshot) {
 		}
 		if m.sample != nil {
 			m.reached = c.world.lagBase(m.sample)
+			m.has = next.resolved.has(m.sample.position, m.sample.timeline)
 			if primary != nil && !m.follows(primary, claims) {
 				continue
 			}

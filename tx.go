@@ -37,6 +37,7 @@ func (c *Conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	c.settle()
 	c.until = time.Time{}
 	d := directivesOf(ctx)
+	c.beginning = true
 	reason := ReasonTransaction
 	if c.mayReadOnReplica(d, opts) {
 		for again := true; again; again = c.awaitReplica(ctx) {
@@ -126,6 +127,7 @@ func (t *Tx) Commit() error {
 		t.end()
 		return err
 	}
+	t.conn.hold(&t.backend.touched)
 	err := t.inner.Commit()
 	t.end()
 	if t.conn.changed {
@@ -137,6 +139,7 @@ func (t *Tx) Commit() error {
 		rolledBack := errors.Is(err, pgx.ErrTxCommitRollback) || errors.As(err, &pgErr) && !fatal(pgErr)
 		t.conn.wrote(b, !rolledBack)
 	}
+	t.conn.unhold()
 	return t.conn.fail(t.backend, err)
 }
 
@@ -156,7 +159,8 @@ func (t *Tx) Rollback() error {
 	}
 	err := t.inner.Rollback()
 	t.end()
-	t.backend.dirty, t.conn.changed = false, false
+	t.backend.cleanse()
+	t.conn.changed = false
 	return t.conn.fail(t.backend, err)
 }
 

@@ -41,7 +41,7 @@ func (c *Catalog) Writes(a *statement.Analysis, names []string) (_ []string, any
 		r := c.relations[n.Name]
 		switch {
 		case r == nil:
-			any = any || n.Write
+			any = any || n.Write && !n.CTE // else a temporary table, which no replica has
 		case n.Write:
 			names, any = r.write.writes.append(names, any)
 		default:

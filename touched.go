@@ -1,0 +1,130 @@
+package pgsplit
+
+import (
+	"slices"
+
+	"github.com/pgsplit/pgsplit/internal/catalog"
+	"github.com/pgsplit/pgsplit/internal/statement"
+)
+
+// touched is what the statements of a transaction may have changed, for read_your_writes=on.
+type touched struct {
+	any    bool             // whatever there is
+	opaque bool             // and maybe definitions, so that the catalog may be out of date
+	by     *catalog.Catalog // by which the relations have their names
+	places []uint16         // of the relations' marks
+}
+
+// mostTouched bounds what a transaction remembers; with more it counts for everything.
+const mostTouched = 512
+
+// everything is what a connection may have changed that was handed out.
+var everything = touched{any: true, opaque: true}
+
+func (t *touched) reset() { *t = touched{places: t.places[:0]} }
+
+// clone is a copy that stays as it is.
+func (t *touched) clone() touched {
+	c := *t
+	c.places = slices.Clone(t.places)
+	return c
+}
+
+// touch adds what the text at hand may change.
+func (c *Conn) touch(t *touched) {
+	if !c.cluster.marksRelations() || t.any && t.opaque {
+		return
+	}
+	names, any := c.names[:0], true
+	if c.tells() {
+		names, any = c.known.catalog.Writes(&c.st, names)
+		c.names = names
+	}
+	if any {
+		t.any, t.opaque = true, true // what nobody can read may change definitions, too
+		return
+	}
+	if len(names) == 0 {
+		return
+	}
+	if t.by != nil && t.by != c.known.catalog {
+		t.any = true // the names of before may mean something else by now
+		return
+	}
+	t.by = c.known.catalog
+	for _, name := range names {
+		if p := c.cluster.marks.placeOf(name); !slices.Contains(t.places, p) {
+			t.places = append(t.places, p)
+		}
+	}
+	if len(t.places) > mostTouched {
+		t.any = true
+	}
+}
+
+// tells says whether the catalog can tell what the text at hand changes.
+func (c *Conn) tells() bool {
+	if !c.sure || c.refusal != "" || c.st.Statements != 1 || !c.cluster.trusts(c.known) {
+		return false
+	}
+	// A cursor's query runs later, and one WITH HOLD with the commit.
+	return c.st.Kind != statement.Declare
+}
+
+// trusts says whether the catalog, as it was read, is what this handle has left behind. What it cannot know is what others
+// have done since.
+func (c *Cluster) trusts(k *knowledge) bool {
+	return k.catalog.Loaded() && k.schema == c.schema.Load() && c.marks.verified.Load() >= c.marks.opaque.Load()
+}
+
+// leave leaves a mark for what has been written.
+func (c *Cluster) leave(t *touched) {
+	n := c.marks.leave(t)
+	if t.by != nil && !t.any {
+		if k := c.definitions.current.Load(); k.catalog != t.by || !c.trusts(k) {
+			raise(&c.marks.anything.last, uint64(n)) // it may have set off what is newer than the catalog
+		}
+	}
+	if t.opaque && c.marksRelations() {
+		c.definitions.doubt()
+	}
+}
+
+// hold has what is under way count as a write to anything, if it may change definitions: as soon as it has, and before its
+// answer is here, a write of somebody else may set off what nobody has heard of yet.
+func (c *Conn) hold(t *touched) {
+	if t.opaque && !c.held && c.cluster.marksRelations() {
+		c.held = true
+		c.cluster.marks.begin(&everything)
+	}
+}
+
+func (c *Conn) unhold() {
+	if c.held {
+		c.held = false
+		c.cluster.marks.end(&everything)
+	}
+}
+
+// demand is what read_your_writes asks of the replica that serves a read now: the text at hand, or a transaction, which may
+// read anything.
+func (c *Conn) demand() demand {
+	if !c.cluster.tracksWrites() {
+		return demand{}
+	}
+	return c.concerned(c.beginning)
+}
+
+// concerned is what the marks of a handle ask of the text at hand, or of all that may follow if whole is set.
+func (c *Conn) concerned(whole bool) demand {
+	m := c.cluster.marks
+	if !c.cluster.marksRelations() || whole || !c.sure || !c.cluster.trusts(c.known) {
+		return m.all()
+	}
+	names, any := c.known.catalog.Reads(&c.st, c.names[:0])
+	c.names = names
+	if any {
+		return m.all()
+	}
+	return m.of(names)
+}
