@@ -50,7 +50,7 @@ func (c *Cluster) announce(old, next *snapshot, now time.Time) {
 		o, m := &old.members[i], &next.members[i]
 		switch {
 		case m.healthy:
-			m.out = time.Time{}
+			m.out, m.found, m.told = time.Time{}, false, false
 		case m.known && m.out.IsZero():
 			m.out = now
 		}
@@ -77,7 +77,8 @@ func (c *Cluster) announceMember(o, m *member, next *snapshot, now time.Time) {
 		})
 	}
 	switch {
-	case o.out.IsZero() && !m.out.IsZero():
+	case m.found && !m.told: // what one statement has met may be the affair of its connection
+		m.told = true
 		err := m.err
 		c.say(slog.LevelWarn, "pgsplit: a server is out", "server", info.Name, "role", info.Role.String(), "error", err)
 		c.hook(func(t *Trace) {
@@ -85,7 +86,7 @@ func (c *Cluster) announceMember(o, m *member, next *snapshot, now time.Time) {
 				t.ServerOut(ServerOutInfo{Server: info, Err: err})
 			}
 		})
-	case !o.out.IsZero() && m.out.IsZero():
+	case o.told && m.healthy:
 		gone := now.Sub(o.out)
 		c.say(slog.LevelInfo, "pgsplit: a server is back", "server", info.Name, "role", info.Role.String(), "out", gone)
 		c.hook(func(t *Trace) {

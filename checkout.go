@@ -191,6 +191,23 @@ func (c *Cluster) demoted(ctx context.Context, b *backend) bool {
 	return smp.role == RoleReplica
 }
 
+// stillStandby says whether the server at the other end of a connection to the primary is a standby. A connection from
+// before a promotion learns of it with the server's next answer, so it is asked: else each idle one would cast doubt on
+// the new primary.
+func (c *Cluster) stillStandby(ctx context.Context, b *backend) bool {
+	if !b.standby() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.srv.pingTimeout())
+	defer cancel()
+	smp, err := c.sample(ctx, b.pg.PgConn())
+	if err != nil {
+		return true
+	}
+	c.observe(b.srv, smp, nil)
+	return smp.role == RoleReplica
+}
+
 // fail is the last stop of an error of the primary on its way to the application: as pgx gives it.
 func (c *Conn) fail(b *backend, err error) error {
 	if err == nil || !b.closed() {

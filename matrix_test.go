@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"flag"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type matrix struct {
 	db      *sql.DB
 	load    *matrixLoad
 	rows    []string
+	told    changes
 }
 
 func TestFailureMatrix(t *testing.T) {
@@ -44,9 +46,15 @@ func runMatrix(t *testing.T, strict bool) {
 	if strict {
 		params = append(params, "read_your_writes=strict")
 	}
-	db := open(t, dsnWith(c.DSN(), params...))
-	replicasServe(t, db, 2)
-	m := &matrix{t: t, cluster: c, db: db, load: newMatrixLoad(t, c, db)}
+	cfg, err := pgsplit.ParseConfig(dsnWith(c.DSN(), params...))
+	require.NoError(t, err)
+	m := &matrix{t: t, cluster: c}
+	cfg.Logger = slog.New(slog.NewTextHandler(&m.told, nil))
+	m.db, err = pgsplit.OpenDB(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, m.db.Close()) })
+	replicasServe(t, m.db, 2)
+	m.load = newMatrixLoad(t, c, m.db)
 	if strict {
 		m.load.strict = true
 		m.load.writes = 0.01 // replicas have something to answer only between two writes
@@ -98,6 +106,7 @@ func (m *matrix) run(e event) {
 	}
 	m.load.takeErrors()
 	m.load.takeSlowest()
+	told := len(m.told.lines(""))
 	before := count()
 	connections := int64(0)
 	for _, s := range pgsplit.ClusterOf(m.db).Stats().Servers {
@@ -113,9 +122,12 @@ func (m *matrix) run(e event) {
 		n[i] -= before[i]
 	}
 	slowest := m.load.takeSlowest()
-	m.rows = append(m.rows, fmt.Sprintf("%-36s %6d %6d %6d %5d  %6d %6d/%-3d %6d  %7s %7s %7s %7s %7s", e.name,
+	m.rows = append(m.rows, fmt.Sprintf("%-36s %6d %6d %6d %5d  %6d %6d/%-3d %6d  %7s %7s %7s %7s %7s %5d", e.name,
 		n[0], n[1], n[2], n[3], n[4], n[5], mayFail(e, connections), n[6],
-		ms(slowest), ms(ep.left), ms(ep.back), ms(ep.resumed), ms(took)))
+		ms(slowest), ms(ep.left), ms(ep.back), ms(ep.resumed), ms(took), len(m.told.lines(""))-told))
+	if told = len(m.told.lines("")) - told; told > 15 {
+		m.t.Errorf("%s: %d lines in the log for one event", e.name, told)
+	}
 	errors := m.load.takeErrors()
 	if m.load.strict && e.noPrimary {
 		n[1] = 0 // counted apart, in the table
@@ -142,8 +154,8 @@ func ms(d time.Duration) string {
 }
 
 func (m *matrix) table() {
-	m.t.Logf("%-36s %6s %6s %6s %5s  %6s %10s %6s  %7s %7s %7s %7s %7s\n%s", "event",
-		"reads", "failed", "broken", "stale", "writes", "failed/max", "healed", "slowest", "left", "back", "resumed", "took",
+	m.t.Logf("%-36s %6s %6s %6s %5s  %6s %10s %6s  %7s %7s %7s %7s %7s %5s\n%s", "event",
+		"reads", "failed", "broken", "stale", "writes", "failed/max", "healed", "slowest", "left", "back", "resumed", "took", "lines",
 		strings.Join(m.rows, "\n"))
 }
 

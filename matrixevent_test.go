@@ -29,6 +29,22 @@ var replicaEvents = []event{
 		ep.goOn()
 		ep.mend((*pgsplittest.Server).WaitReady)
 	}},
+	{name: "replica restarted, far behind", do: func(ep *episode) {
+		// It comes back at its last restartpoint, with many commits missing that it had replayed already.
+		v := ep.replica()
+		for range 2000 {
+			ep.load.burst()
+		}
+		require.NoError(ep.t, ep.cluster.WaitForCatchUp())
+		ep.hurt(func(s *pgsplittest.Server) error {
+			if err := s.StopImmediate(); err != nil {
+				return err
+			}
+			return s.Start()
+		}, v)
+		ep.goOn()
+		ep.mend((*pgsplittest.Server).WaitReady)
+	}},
 	{name: "replica frozen (SIGSTOP)", do: func(ep *episode) {
 		ep.hurt((*pgsplittest.Server).Freeze, ep.replica())
 		ep.leaves()

@@ -47,7 +47,8 @@ type matrixLoad struct {
 
 	acknowledged []atomic.Int64 // the latest acknowledged write of each worker
 	pending      []atomic.Int64 // of each worker: when the read was sent that has no answer yet, Unix nanoseconds
-	unknown      [][]int64      // of each worker: the writes that failed, which may have been executed all the same
+	bursts       int64
+	unknown      [][]int64 // of each worker: the writes that failed, which may have been executed all the same
 
 	mu     sync.Mutex
 	errors map[string]int // what failed, by kind of statement and error
@@ -81,7 +82,7 @@ func newMatrixLoad(t testing.TB, c *pgsplittest.Cluster, db *sql.DB) *matrixLoad
 		m.servers[s.Name] = new(served)
 		m.byName[net.JoinHostPort(s.Host, strconv.Itoa(s.Port))] = m.servers[s.Name]
 	}
-	m.acknowledged, m.pending, m.unknown = make([]atomic.Int64, m.workers), make([]atomic.Int64, m.workers), make([][]int64, m.workers)
+	m.acknowledged, m.pending, m.unknown = make([]atomic.Int64, m.workers+1), make([]atomic.Int64, m.workers), make([][]int64, m.workers+1)
 	db.SetMaxIdleConns(m.workers)
 	return m
 }
@@ -126,6 +127,12 @@ func (m *matrixLoad) work(w int) {
 		}
 		cancel()
 	}
+}
+
+// burst is one more write, of a worker that is none of the others.
+func (m *matrixLoad) burst() {
+	m.bursts++
+	m.write(context.Background(), m.workers, m.bursts)
 }
 
 // write is one autocommit write, by Exec or by Query.
@@ -174,7 +181,7 @@ func (m *matrixLoad) read(ctx context.Context, reader int) {
 	for ; n >= matrixReads[kind].weight; kind++ {
 		n -= matrixReads[kind].weight
 	}
-	r, w := matrixReads[kind], rand.IntN(m.workers)
+	r, w := matrixReads[kind], rand.IntN(len(m.acknowledged))
 	must := m.acknowledged[w].Load()
 	begin := time.Now()
 	server, value, rows, err := m.query(ctx, reader, r.query, w)

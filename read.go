@@ -177,7 +177,7 @@ func (c *Conn) primaryWithin(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	if b.standby() {
+	if c.cluster.stillStandby(ctx, b) {
 		b.srv.drop(b)
 		return false
 	}

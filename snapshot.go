@@ -37,6 +37,8 @@ type member struct {
 	since  time.Time // since when; a sample has to be asked for after that to make it healthy again
 	until  time.Time // not before then, whatever samples say
 
+	found   bool      // the monitor has confirmed that it is not healthy, or will leave it alone for a while
+	told    bool      // log and hooks know
 	out     time.Time // since when it has not been healthy without a break; zero: it is, or was not asked yet
 	lags    bool      // further behind than max_lag when the snapshot was made
 	reached time.Time // a replica's lag is the age of this: when the primary was last seen at a position that it has
@@ -98,6 +100,7 @@ func (c *Cluster) observe(s *server, smp *sample, err error) {
 		m.known = true
 		if err != nil {
 			m.fail(err, time.Now())
+			m.found = true
 			return
 		}
 		if m.sample != nil && smp.asked.Before(m.sample.asked) {
@@ -155,6 +158,7 @@ func (c *Cluster) suspect(s *server, err error, pause time.Duration) {
 		now := time.Now()
 		m.fail(err, now)
 		m.until = now.Add(pause)
+		m.found = m.found || pause > 0 || m.static
 		if m.static {
 			m.until = now.Add(c.cfg.MonitorInterval)
 			time.AfterFunc(c.cfg.MonitorInterval, func() { c.forgive(s) })
