@@ -21,6 +21,8 @@ func (b *builtins) function(name string, local bool) marks {
 		if f := b.analysis.Functions(); len(f) == 1 && f[0].Class != statement.ClassUnknown {
 			m = flagMarks(b.analysis.Flags) | pinMarks(b.analysis.Pin)
 			switch {
+			case f[0].Class == statement.ClassRows:
+				m = 0 // whoever calls it depends on the type
 			case f[0].Class == statement.ClassText:
 				m |= unreadable
 			case f[0].Class == statement.ClassEffect && !writesNothing(name):

@@ -43,6 +43,7 @@ type Analysis struct {
 	castEnd    int32 // where the last cast of a constant ends
 	callEnd    int32 // where the last call ends
 	apart      int32 // where the last parenthesis ends that is no operand
+	rows       bool  // a row of a relation's type may be made: ClassRows
 	scalars    bool  // FROM has a function: t.c may be a call c(t) for any type of t
 	statements int
 	tail       int // where the last statement ends
@@ -59,7 +60,7 @@ type Analysis struct {
 func (a *Analysis) Analyze(sql string) {
 	a.Kind, a.Statements, a.Flags, a.Pin, a.Unpin, a.Hint = Unknown, 0, 0, 0, 0, HintNone
 	a.named = named{a.own.relations[:0], a.own.functions[:0], a.own.columns[:0], a.own.types[:0]}
-	a.ctes, a.scalars = a.ctes[:0], false
+	a.ctes, a.scalars, a.rows = a.ctes[:0], false, false
 	if len(sql) > 1<<30 || strings.IndexByte(sql, 0) >= 0 || !utf8.ValidString(sql) {
 		// A server takes no NUL, and bytes that are not UTF-8 may be anything in the encoding they are in.
 		a.Flags, a.Pin = NotUnderstood, PinUnknown
@@ -80,6 +81,13 @@ func (a *Analysis) Analyze(sql string) {
 		a.readOtherwise(first)
 	}
 	a.markCTEs()
+	if a.rows {
+		for _, r := range a.relations {
+			if !r.CTE {
+				a.types = append(a.types, Name{Schema: r.Schema, Name: r.Name})
+			}
+		}
+	}
 	if a.Flags&(NotUnderstood|UnknownFunction) != 0 {
 		a.Pin |= PinUnknown
 	}

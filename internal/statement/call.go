@@ -60,6 +60,8 @@ func (a *Analysis) effects(b *builtin, open *level) {
 		a.unpin |= PinAdvisoryLock
 	case b.class == ClassText && a.runsRead(b.name):
 		return
+	case b.class == ClassRows:
+		a.rows = true
 	case strings.HasSuffix(b.name, "_relation_size"), b.name == "pg_table_size", b.name == "pg_indexes_size":
 		a.namesRelation()
 	}

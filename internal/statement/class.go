@@ -13,11 +13,12 @@ const (
 	ClassLock                      // takes or drops an advisory lock
 	ClassSession                   // makes or reads session state
 	ClassText                      // runs a text that it is given
+	ClassRows                      // makes rows of the type of one that it is given
 )
 
 var classNames = [...]string{
 	"unknown", "read", "reads unnamed relations", "catalog", "state of one server", "effect", "lock", "session state",
-	"runs a text",
+	"runs a text", "makes rows",
 }
 
 func (c Class) String() string { return classNames[c] }
@@ -31,4 +32,5 @@ var classFlags = [...]Flags{
 	ClassLock:         Locks,
 	ClassSession:      SessionState,
 	ClassText:         UnknownFunction,
+	ClassRows:         0,
 }

@@ -129,6 +129,6 @@ func TestEveryKeywordAndBuiltinIsFoundByItsName(t *testing.T) {
 func TestTablesOfNamesMatchTheirEnumerations(t *testing.T) {
 	assert.Len(t, kindNames, int(Grant)+1)
 	assert.Len(t, reasonNames, int(ReasonFunction)+1)
-	assert.Len(t, classNames, int(ClassText)+1)
-	assert.Len(t, classFlags, int(ClassText)+1)
+	assert.Len(t, classNames, int(ClassRows)+1)
+	assert.Len(t, classFlags, int(ClassRows)+1)
 }

@@ -132,3 +132,18 @@ select * from rows_of(3) r where r.a > 1 order by r.a
 select id, (select tenant()) from tree order by id
 select place ==== point(1, 1) from users order by id limit 2
 select * from indexed where immutable_fn(v) = 4 and immutable_fn(id) > 0
+=== replica known-primary
+select json_populate_record(k, '{"got": 5}') from keeper k
+select jsonb_populate_recordset((select k from keeper k), '[]')
+=== replica
+select json_populate_record(h, '{"a": 5}') from (select 1 as a) h
+select jsonb_populate_recordset(u, '[{"id": 5}]') from users u limit 1
+select json_populate_record(row(1, 'x')::pair, '{"a": 5}')
+select got from keeper
+=== primary
+select domain_in('5', 1, -1)
+select record_in('(5,x)', 1, -1)
+=== replica
+select (json_populate_record(null::pair, '{"a": 5}')).a, jsonb_populate_record(null::public.pair, '{"b": "x"}')
+select * from jsonb_populate_recordset(null::pair, '[{"a": 1}, {"b": "x"}]')
+select * from json_populate_record(null::tree, '{"id": 5}')

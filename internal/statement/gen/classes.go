@@ -17,6 +17,7 @@ const (
 	lock    class = "ClassLock"
 	session class = "ClassSession"
 	text    class = "ClassText"
+	rows    class = "ClassRows"
 )
 
 // exact is checked by hand: what a function's volatility does not tell. One line says why for each group.
@@ -33,8 +34,11 @@ var exact = map[class]string{
 	unnamed: `pg_relation_size pg_table_size pg_total_relation_size pg_indexes_size pg_database_size pg_tablespace_size
 		lo_get`,
 
-	// They run the SQL text that they are given, or read the tables and views that they are told.
+	// They run the SQL text that they are given, or read the tables and views that they are told, or make a value of a
+	// type that they are told, which may be a domain whose checks call anything.
 	text: `query_to_xml query_to_xmlschema query_to_xml_and_xmlschema ts_stat ts_rewrite
+		pg_input_is_valid pg_input_error_info domain_in domain_recv record_in record_recv array_in array_recv
+		range_in range_recv multirange_in multirange_recv
 		table_to_xml table_to_xml_and_xmlschema schema_to_xml schema_to_xml_and_xmlschema
 		database_to_xml database_to_xml_and_xmlschema`,
 
@@ -46,6 +50,10 @@ var exact = map[class]string{
 		pg_partition_root pg_partition_tree pg_partition_ancestors pg_sequence_parameters pg_basetype regclass
 		pg_index_column_has_property pg_index_has_property pg_indexam_has_property pg_settings_get_flags
 		table_to_xmlschema schema_to_xmlschema database_to_xmlschema get_current_ts_config pg_has_role oidvectortypes`,
+
+	// They make a row like the one that they are given.
+	rows: `json_populate_record json_populate_recordset jsonb_populate_record jsonb_populate_recordset
+		jsonb_populate_record_valid`,
 
 	// The state of one server or one backend: another server answers something else, without an error.
 	local: `pg_backend_pid pg_conf_load_time pg_config pg_cursor pg_prepared_statement pg_prepared_xact pg_lock_status

@@ -77,6 +77,8 @@ create function many(x text) returns int language plpgsql volatile as $$ begin i
 create domain positive as int check (value > 0);
 create domain locking as int check (pg_try_advisory_lock(value));
 create domain counted as int check (hidden() > 0);
+create table keeper (id int, got locking);
+insert into keeper values (1, null);
 create type holder as (a locking, b text);
 create view locks as select id, pg_try_advisory_lock(id) as got from tree;
 create view counting as select id, hidden() as h from tree;
