@@ -62,8 +62,9 @@ var calmCluster = lazyCluster{opts: pgsplittest.Options{
 }}
 
 var roughCluster = lazyCluster{opts: pgsplittest.Options{
-	Replicas: 2,
-	SetupSQL: behaviourSchema,
+	Replicas:   2,
+	SetupSQL:   behaviourSchema,
+	Parameters: map[string]string{"max_prepared_transactions": "4"},
 }}
 
 // calm is the cluster of the tests that leave its servers alone.

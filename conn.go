@@ -106,6 +106,8 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 	c.until = time.Time{}
 	d := directivesOf(ctx)
 	c.analyze(query)
+	// Who runs a read without looking at its rows wants an effect of it.
+	c.sure = c.sure && !c.st.Read()
 	if t := c.tx; t != nil && t.replica {
 		return execIn(ctx, t, query, args, p)
 	}
