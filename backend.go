@@ -22,7 +22,8 @@ type backend struct {
 	pg  *pgx.Conn // nil where the connector is not pgx's (go-sqlmock, say)
 	raw net.Conn  // the socket below TLS; nil where the connector dials by itself
 
-	state atomic.Int32
+	state  atomic.Int32
+	doomed atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
 
 	opened   time.Time // when the server had accepted the connection: samples asked later speak of the same instance
 	expires  time.Time // zero: never
@@ -99,18 +100,26 @@ func (b *backend) cleanse() {
 
 // clean says whether anybody may have the connection next.
 func (b *backend) clean() bool {
-	return !b.closed() && b.pin == 0 && b.txStatus() == 'I' && b.state.Load() == backendQuiet &&
+	return !b.closed() && !b.doomed.Load() && b.pin == 0 && b.txStatus() == 'I' && b.state.Load() == backendQuiet &&
 		(b.pg == nil || !b.pg.PgConn().IsBusy())
 }
 
-// standby says whether the server has reported that it is in recovery. Servers before PostgreSQL 14 do not tell.
+// standby says whether the server has reported that it is in recovery. Servers before PostgreSQL 14 do not tell; under
+// roles=static it does not matter.
 func (b *backend) standby() bool {
-	return b.pg != nil && b.pg.PgConn().ParameterStatus("in_hot_standby") == "on"
+	return b.pg != nil && b.srv.cluster.cfg.Roles != RolesStatic && b.pg.PgConn().ParameterStatus("in_hot_standby") == "on"
 }
 
 // await and answered bracket the wait for a replica's first row. answered reports whether the backend is still ours:
 // when it is not, the monitor has closed it and the statement has delivered nothing.
-func (b *backend) await() { b.state.CompareAndSwap(backendQuiet, backendWaiting) }
+//
+// Whoever had taken the backend already, but did not wait yet, when its server was found unreachable must not begin to.
+func (b *backend) await() {
+	b.state.CompareAndSwap(backendQuiet, backendWaiting)
+	if b.doomed.Load() {
+		b.kill()
+	}
+}
 
 func (b *backend) answered() bool { return b.state.CompareAndSwap(backendWaiting, backendQuiet) }
 

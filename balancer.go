@@ -6,21 +6,34 @@ import (
 	"time"
 )
 
-// candidate is a replica that may serve a read, as a balancer sees it.
-type candidate struct {
-	srv      *server
-	inFlight int64         // how many of the handle's checkouts use it now
-	latency  time.Duration // decaying average of the time to the first row; 0: none measured yet
+// Balancer picks one of several replicas that are fit for a read. Config.CustomBalancer takes one of your own.
+type Balancer interface {
+	// Pick returns an index into candidates, of which there are at least two; an index out of range counts as 0. It is called
+	// for each read that has a choice, from many goroutines at once, and has to be fast. It must neither keep nor change
+	// the slice, which is reused, and cannot rely on the order or the number of candidates: servers come and go.
+	Pick(candidates []Candidate) int
 }
 
-// balancer picks one of the replicas that are fit for a read. pick is called for each read, from many goroutines at
-// once, with at least one candidate, and returns an index into candidates (one out of range counts as 0). It must
-// neither keep nor change the slice: it is reused.
-type balancer interface {
-	pick(candidates []candidate) int
+// Candidate is a replica that may serve a read, as a Balancer sees it.
+type Candidate struct {
+	Server ServerInfo
+
+	// InFlight is how many statements and transactions of this handle the replica has under way, those included that are
+	// still getting a connection.
+	InFlight int
+
+	// Weight is the replica's share as configured, see Config.Weights; less while it warms up. It is greater than 0.
+	Weight float64
+
+	// Latency is a decaying average of the time that reads on it took to their first row; 0: none was measured yet. While
+	// the replica serves no reads it falls by half each second, so that one that was slow is tried again.
+	// It is measured for BalancerLatency and for a Balancer of your own.
+	Latency time.Duration
+
+	srv *server
 }
 
-func newBalancer(name string) balancer {
+func newBalancer(name string) Balancer {
 	switch name {
 	case BalancerRoundRobin:
 		return new(roundRobin)
@@ -33,18 +46,19 @@ func newBalancer(name string) balancer {
 	}
 }
 
-// leastBusy picks the replica with the fewest checkouts, one of them at random where several have as few.
+// leastBusy picks the replica with the least under way for its weight. Of several that have as little it is one at
+// random, by weight: on an idle cluster all have nothing.
 type leastBusy struct{}
 
-func (leastBusy) pick(candidates []candidate) int {
-	best, ties := 0, 1
+func (leastBusy) Pick(candidates []Candidate) int {
+	best, ties := 0, candidates[0].Weight
 	for i := 1; i < len(candidates); i++ {
-		switch d := candidates[i].inFlight - candidates[best].inFlight; {
+		a, b := &candidates[best], &candidates[i]
+		switch d := float64(b.InFlight)*a.Weight - float64(a.InFlight)*b.Weight; {
 		case d < 0:
-			best, ties = i, 1
+			best, ties = i, b.Weight
 		case d == 0:
-			ties++
-			if rand.IntN(ties) == 0 {
+			if ties += b.Weight; rand.Float64()*ties < b.Weight {
 				best = i
 			}
 		}
@@ -53,123 +67,72 @@ func (leastBusy) pick(candidates []candidate) int {
 }
 
 // roundRobin takes turns. The counter is unsigned and may wrap.
-type roundRobin struct{ turn atomic.Uint32 }
+type roundRobin struct{ turn atomic.Uint64 }
 
-func (r *roundRobin) pick(candidates []candidate) int {
-	return int(r.turn.Add(1) % uint32(len(candidates)))
+// golden is 2⁶⁴ divided by the golden ratio: its multiples, modulo 2⁶⁴, are spread as evenly as can be, whatever their number.
+const golden = 0x9E3779B97F4A7C15
+
+func (r *roundRobin) Pick(candidates []Candidate) int {
+	turn := r.turn.Add(1)
+	for i := range candidates {
+		if candidates[i].Weight != candidates[0].Weight {
+			return byWeight(candidates, float64(turn*golden>>11)/(1<<53))
+		}
+	}
+	return int(turn % uint64(len(candidates)))
 }
 
-// random picks any.
+// random picks any, by weight.
 type random struct{}
 
-func (random) pick(candidates []candidate) int { return rand.IntN(len(candidates)) }
+func (random) Pick(candidates []Candidate) int { return byWeight(candidates, rand.Float64()) }
 
-// fastest compares two candidates at random and takes the one that promises the earlier answer: its latency times the
-// work that it already has. A slow replica gets less, but is tried again and again; one without a measurement is tried.
+// byWeight cuts the span from 0 to 1 into parts as long as the weights, and returns in which of them x lies.
+func byWeight(candidates []Candidate, x float64) int {
+	total := 0.0
+	for i := range candidates {
+		total += candidates[i].Weight
+	}
+	x *= total
+	for i := range candidates {
+		if x -= candidates[i].Weight; x < 0 {
+			return i
+		}
+	}
+	return len(candidates) - 1
+}
+
+// fastest compares two candidates at random and takes the one that promises the earlier answer.
 type fastest struct{}
 
-func (fastest) pick(candidates []candidate) int {
+// alike is the ratio of two costs up to which they count as equal: less is noise, and always to follow it would leave one of
+// two equal replicas idle.
+const alike = 1.5
+
+func (fastest) Pick(candidates []Candidate) int {
 	n := len(candidates)
-	if n == 1 {
-		return 0
-	}
 	a := rand.IntN(n)
+	if n == 1 {
+		return a
+	}
 	b := rand.IntN(n - 1)
 	if b >= a {
 		b++
 	}
-	if candidates[b].cost() < candidates[a].cost() {
+	known := candidates[a].Latency > 0 && candidates[b].Latency > 0
+	if candidates[b].cost(known)*alike < candidates[a].cost(known) {
 		return b
 	}
-	return a
+	return a // a is as random as b
 }
 
-func (c candidate) cost() float64 { return float64(c.latency) * float64(c.inFlight+1) }
-
-const (
-	// latencyShare is the weight of a new measurement in the decaying average.
-	latencyShare = 0.1
-	// latencyHalves is the time in which a measurement loses half of its weight: a replica that was slow is tried again.
-	latencyHalves = time.Second
-)
-
-// measured takes in how long a read waited for its first row.
-func (s *server) measured(d time.Duration, now time.Time) {
-	age := now.UnixNano() - s.timed.Swap(now.UnixNano())
-	old := s.latency.Load()
-	if old == 0 || age > int64(latencyHalves) {
-		s.latency.Store(int64(d)) // what was long ago says nothing
-		return
+// cost grows with the work that a candidate already has, and with the square of its latency: whoever sends a read to a
+// server that takes ten times as long also waits there ten times as long before the next. While one of two candidates has not
+// been measured, only their work is compared.
+func (c *Candidate) cost(known bool) float64 {
+	work := float64(c.InFlight+1) / c.Weight
+	if !known {
+		return work
 	}
-	s.latency.Store(old + int64(latencyShare*float64(int64(d)-old)))
-}
-
-// expected is the latency to count on now.
-func (s *server) expected(now time.Time) time.Duration {
-	age := time.Duration(now.UnixNano() - s.timed.Load())
-	return time.Duration(s.latency.Load()) >> min(max(age/latencyHalves, 0), 30)
-}
-
-// pick returns a replica that may serve a read now, or nil and the reason why there is none. prefer is taken when it is
-// fit; tried are those that have failed this read. buffer is reused between calls.
-func (c *Cluster) pick(snap *snapshot, now time.Time, d demand, prefer *server, tried uint64, buffer *[]candidate) (*server, Reason) {
-	if len(c.servers) == 1 {
-		return nil, ReasonNoReplica
-	}
-	candidates := (*buffer)[:0]
-	reason := ReasonNoHealthyReplica
-	if tried != 0 {
-		reason = ReasonReplicaFailed
-	}
-	var freshest *member
-	for _, m := range snap.replicas {
-		if tried&(1<<m.srv.index) != 0 {
-			continue
-		}
-		if !d.metBy(m) {
-			reason = ReasonNotCaughtUp
-			continue
-		}
-		if !snap.within(m, now, c.cfg.MaxLag) {
-			if reason != ReasonNotCaughtUp {
-				reason = ReasonLag
-			}
-			if freshest == nil || m.sample.position > freshest.sample.position {
-				freshest = m
-			}
-			continue
-		}
-		if m.srv == prefer {
-			return m.srv, ReasonReplica
-		}
-		candidates = append(candidates, candidate{
-			srv: m.srv, inFlight: m.srv.inflight.Load(), latency: m.srv.expected(now),
-		})
-	}
-	*buffer = candidates
-	switch len(candidates) {
-	case 0:
-		// Without a primary an old answer is better than none, unless the application has said otherwise.
-		if freshest != nil && (c.cfg.WhenStale == StaleFreshest || c.cfg.WhenStale == StalePrimary && !snap.primaryHealthy()) {
-			return freshest.srv, ReasonReplica
-		}
-		return nil, reason
-	case 1:
-		return candidates[0].srv, ReasonReplica
-	}
-	i := c.balancer.pick(candidates)
-	if i < 0 || i >= len(candidates) {
-		i = 0
-	}
-	return candidates[i].srv, ReasonReplica
-}
-
-// within says whether a replica's lag is known to be at most bound; 0 is no bound. Servers without positions are used
-// for as long as they can be reached.
-func (s *snapshot) within(m *member, now time.Time, bound time.Duration) bool {
-	if bound == 0 || m.sample == nil || m.sample.position == 0 {
-		return true
-	}
-	lag, known := s.lag(m, now)
-	return known && lag <= bound
+	return work * float64(c.Latency) * float64(c.Latency)
 }

@@ -180,7 +180,7 @@ func (c *Conn) again(ctx context.Context, d *directives, b *backend, query strin
 
 // demoted asks a server that refused a write whether it is a standby now.
 func (c *Cluster) demoted(ctx context.Context, b *backend) bool {
-	if b.pg == nil || b.closed() {
+	if b.pg == nil || b.closed() || c.cfg.Roles == RolesStatic {
 		return false
 	}
 	smp, err := c.sample(ctx, b.pg.PgConn())
@@ -306,6 +306,7 @@ type writeRows struct {
 	commits   bool // see Conn.commits
 	rollsBack bool
 	closed    bool
+	ended     func() // nil: nobody waits for it
 }
 
 // Close ends the rows. It may block as pgx's does, until the server has sent what is left.
@@ -315,6 +316,9 @@ func (r *writeRows) Close() error {
 		return err
 	}
 	r.closed = true
+	if r.ended != nil {
+		r.ended()
+	}
 	c := r.conn
 	if err == nil && r.backend.txStatus() == 'I' {
 		r.backend.shed(r.unpin)

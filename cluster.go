@@ -28,8 +28,11 @@ type Cluster struct {
 	definitions  definitions
 	schema       atomic.Uint64 // how many schema changes have passed through this handle
 	replicaReads atomic.Bool
-	balancer     balancer
 	announcer    announcer
+	balancer     Balancer
+	measures     bool // the balancer wants latencies
+	fallback     fallback
+	tightest     tightest
 
 	used   atomic.Int64 // when the handle was last used, Unix nanoseconds, to the second
 	needed atomic.Int64 // when a read last had to do without a replica because of a mark, to 100 ms
@@ -63,12 +66,18 @@ func newCluster(cfg *Config) (*Cluster, error) {
 	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
 	c.life, c.quit = context.WithCancel(context.Background())
 	c.replicaReads.Store(cfg.ReplicaReads)
-	c.balancer = newBalancer(cfg.Balancer)
+	if c.balancer = cfg.CustomBalancer; c.balancer == nil {
+		c.balancer = newBalancer(cfg.Balancer)
+	}
+	c.measures = cfg.CustomBalancer != nil || cfg.Balancer == BalancerLatency
+	if n := cfg.MaxFallbackReads; n > 0 {
+		c.fallback.slots = make(chan struct{}, n)
+	}
 
 	if cfg.Primary != nil {
-		c.addConnector("primary", cfg.Primary)
+		c.addConnector(primaryName, cfg.Primary)
 		for i, r := range cfg.Replicas {
-			c.addConnector(fmt.Sprintf("replica%d", i+1), r)
+			c.addConnector(replicaName(i), r)
 		}
 	} else {
 		for _, sc := range cfg.Servers {
@@ -82,7 +91,10 @@ func newCluster(cfg *Config) (*Cluster, error) {
 	c.world.behind = make([]behind, len(c.servers))
 	first := &snapshot{members: make([]member, len(c.servers)), changed: make(chan struct{})}
 	for i, s := range c.servers {
-		first.members[i] = member{srv: s}
+		first.members[i] = member{srv: s, static: cfg.Roles == RolesStatic}
+		if cfg.Roles == RolesStatic {
+			first.members[i].role = staticRole(i)
+		}
 	}
 	if len(c.servers) == 1 {
 		// One server: nothing to choose, nothing to watch. It is used as plain pgx would.
@@ -97,8 +109,15 @@ func newCluster(cfg *Config) (*Cluster, error) {
 	return c, nil
 }
 
+// The names of servers that are given as connectors.
+const primaryName = "primary"
+
+func replicaName(i int) string { return fmt.Sprintf("replica%d", i+1) }
+
 func (c *Cluster) addConnector(name string, connector driver.Connector) {
-	c.servers = append(c.servers, newServer(c, len(c.servers), name, connector, connector))
+	s := newServer(c, len(c.servers), name, connector, connector)
+	s.weight = c.cfg.weightOf(name, "")
+	c.servers = append(c.servers, s)
 }
 
 // begin starts the monitors at the first use of the handle.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,6 +46,24 @@ type Config struct {
 	// BalancerRandom or BalancerLatency.
 	Balancer string
 
+	// CustomBalancer, when set, picks the replica instead of the one that Balancer names.
+	CustomBalancer Balancer
+
+	// Weights are the shares of the replicas in the reads, by server: its name as Stats gives it ("pg2:5432"; "replica1" for
+	// one given as a connector), or its host alone. A server that is not named has 1. One of weight 0 serves reads only
+	// while no other replica can. Whole numbers up to a million.
+	Weights map[string]int
+
+	// Warmup is the time over which a replica that was out of reach gets back its whole share of the reads, so that neither
+	// its cold caches nor a rush of new connections meet all of them at once. 0: it has it at once. Default 10 s.
+	Warmup time.Duration
+
+	// MaxFallbackReads is how many reads the primary carries at once because no replica can be reached, or none is
+	// within MaxLag. A read beyond that waits for one of them to end, or for a replica, up to FailoverTimeout or the end of
+	// its context; then it fails with an error that names this setting. A read counts until its rows are closed, a read-only
+	// transaction until its end. Reads that need the primary for another reason do not count. 0, the default: no bound.
+	MaxFallbackReads int
+
 	// ReadOnlyTx is where sql.TxOptions{ReadOnly: true} goes: RolePrimary (the default; RoleUnknown means the same) or
 	// RoleReplica. A SERIALIZABLE transaction goes to the primary in any case.
 	ReadOnlyTx Role
@@ -55,6 +74,10 @@ type Config struct {
 	// Functions that the lists do not name are judged by the catalog.
 	SafeFunctions   []string
 	UnsafeFunctions []string
+
+	// Roles says whether the servers are asked for their roles (RolesAuto, the default) or the first is the primary and the others
+	// are replicas whatever they say (RolesStatic).
+	Roles Roles
 
 	// FailoverTimeout is how long a statement that needs the primary waits for one to appear, once this handle has seen
 	// one; a context that ends earlier ends the wait. 0: not at all. Default 15 s.
@@ -134,6 +157,7 @@ func NewConfig() *Config {
 	return &Config{
 		ReplicaReads:        true,
 		Balancer:            BalancerLeastBusy,
+		Warmup:              10 * time.Second,
 		ReadOnlyTx:          RolePrimary,
 		FailoverTimeout:     15 * time.Second,
 		ReadYourWrites:      RYWOff,
@@ -166,6 +190,7 @@ func (c *Config) Clone() *Config {
 	clone.Replicas = slices.Clone(c.Replicas)
 	clone.SafeFunctions = slices.Clone(c.SafeFunctions)
 	clone.UnsafeFunctions = slices.Clone(c.UnsafeFunctions)
+	clone.Weights = maps.Clone(c.Weights)
 	return &clone
 }
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Role is what a server is to its cluster: the one that takes writes, or one that follows it. It is found out by asking
-// the server, never configured, and may change while a handle lives.
+// Role is what a server is to its cluster: the one that takes writes, or one that follows it. Unless Config.Roles is
+// RolesStatic it is found out by asking the server, and may change while a handle lives.
 type Role uint8
 
 // The roles.
@@ -14,6 +14,21 @@ const (
 	RoleUnknown Role = iota // not asked yet, or no answer
 	RolePrimary             // takes writes
 	RoleReplica             // a hot standby: replays the primary's WAL and takes reads only
+)
+
+// Roles says how a server's role is known. In a DSN: roles.
+type Roles uint8
+
+// How roles are known. The zero value is the default.
+const (
+	// RolesAuto asks each server for its role, again and again.
+	RolesAuto Roles = iota
+	// RolesStatic takes the first server of the DSN (or Config.Primary) for the primary and the others for replicas, whatever
+	// they say: for logical replicas, which are no standbys, and for what looks like PostgreSQL and cannot be asked. Servers are
+	// only asked whether they answer. Their lag is unknown, so max_lag has no effect on them; and as nothing tells how far they
+	// are, read_your_writes sends reads to the primary for good after the handle's first write. A failover is for whoever
+	// moves the primary's name or address: pgsplit does not look for another primary.
+	RolesStatic
 )
 
 // ReadYourWrites says which earlier writes a read is promised to see. In a DSN: read_your_writes.
@@ -49,16 +64,17 @@ const (
 
 // The balancers: how one of several fit replicas is picked. In a DSN: balancer.
 const (
-	BalancerLeastBusy  = "least_busy"  // the one with the fewest connections in use by this handle; the default
-	BalancerRoundRobin = "round_robin" // each in its turn
-	BalancerRandom     = "random"      // any, with equal chances
-	BalancerLatency    = "latency"     // the one that answers fastest
+	BalancerLeastBusy  = "least_busy"  // the one with the fewest connections in use by this handle, per weight; the default
+	BalancerRoundRobin = "round_robin" // each in its turn, or in proportion to the weights
+	BalancerRandom     = "random"      // any, with chances in proportion to the weights
+	BalancerLatency    = "latency"     // the one that promises the earlier answer
 )
 
 // The names in the order of the constants: what String gives, and what a DSN says.
 var (
 	roleNames           = []string{"unknown", "primary", "replica"}
 	readYourWritesNames = []string{"off", "on", "strict"}
+	rolesNames          = []string{"auto", "static"}
 	whenStaleNames      = []string{"primary", "freshest", "error"}
 	balancerNames       = []string{BalancerLeastBusy, BalancerRoundRobin, BalancerRandom, BalancerLatency}
 )
@@ -71,6 +87,15 @@ func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalText reads what String gives.
 func (r *Role) UnmarshalText(text []byte) error { return parseEnum(r, roleNames, string(text)) }
+
+// String gives "auto" or "static".
+func (r Roles) String() string { return enumName(rolesNames, r) }
+
+// MarshalText gives what String gives.
+func (r Roles) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what String gives, so that the setting can be a command-line flag or stand in a JSON file.
+func (r *Roles) UnmarshalText(text []byte) error { return parseEnum(r, rolesNames, string(text)) }
 
 // String gives "off", "on" or "strict".
 func (r ReadYourWrites) String() string { return enumName(readYourWritesNames, r) }

@@ -60,7 +60,7 @@ type Conn struct {
 	text       string        // itself, as long as it may have to be taken back
 	refusal    string        // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
 	refuser    *server       // that replica, nil if its like was refused before
-	candidates []candidate
+	candidates []Candidate
 	names      []string // of relations, used again and again
 }
 
@@ -154,13 +154,23 @@ func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue
 		if c.lost {
 			return nil, driver.ErrBadConn
 		}
-		for again := true; again; again = c.awaitReplica(ctx) {
+		var taken bool
+		for again := true; again; {
 			var rows driver.Rows
 			var err error
 			rows, reason, attempt, err = c.queryReplica(ctx, d, query, args, p)
 			if rows != nil || err != nil {
 				return rows, err
 			}
+			if again = c.awaitReplica(ctx); again {
+				continue
+			}
+			if taken, again, err = c.fallBack(ctx, d, reason); err != nil {
+				return nil, err
+			}
+		}
+		if taken {
+			return c.cluster.fallback.untilClosed(c.queryPrimary(ctx, d, reason, query, args, p, attempt))
 		}
 	}
 	return c.queryPrimary(ctx, d, reason, query, args, p, attempt)

@@ -185,7 +185,7 @@ func (c *Cluster) readCatalog(ctx context.Context, old *knowledge) (*catalog.Cat
 	switch {
 	case p == nil:
 		return nil, errNoPrimary
-	case snap.members[p.index].static:
+	case snap.members[p.index].blind:
 		return nil, errNoCatalog
 	}
 	conn, err := c.definitions.connection(ctx, p)

@@ -22,13 +22,19 @@ import (
 //	when_stale                     primary     primary, freshest, error: what a read does when no replica is fresh enough
 //	wait                           0s          how long a read waits for a replica to catch up before that
 //	balancer                       least_busy  least_busy, round_robin, random, latency
+//	weights                        -           shares of the replicas in the reads: pg2=3,pg3:5433=1; see Config.Weights
+//	warmup                         10s         in which a replica that comes back gets its whole share; 0: at once
+//	max_fallback_reads             0           reads that the primary carries at once for lost replicas; 0: no bound
 //	replica_reads                  on          off sends everything to the primary
 //	read_only_tx                   primary     primary, replica: where read-only transactions go
 //	safe_functions                 -           functions that may run on a replica, see Config.SafeFunctions
 //	unsafe_functions               -           functions that may not
+//	roles                          auto        auto, static: the first server is the primary, the others are replicas
 //	failover_timeout               15s         how long a statement waits for a primary
 //	monitor_interval               1s          between two looks at a server
 //	monitor_timeout                500ms       after which a server that does not answer is unreachable
+//	alert_lag                      1s          lag above which Health gives an alert; 0: never
+//	alert_connections              80          percentage of a server's connections above which it does; 0: never
 //	pool_max_conn_lifetime         1h0m0s      of a backend connection; 0: no limit
 //	pool_max_conn_lifetime_jitter  0s          the most that chance adds to it
 //	pool_max_conn_idle_time        30m0s       after which an idle backend connection is closed; 0: no limit

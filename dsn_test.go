@@ -64,6 +64,10 @@ var keyExamples = map[string]struct {
 	"when_stale":                    {"freshest", func(c *Config) { c.WhenStale = StaleFreshest }},
 	"wait":                          {"250ms", func(c *Config) { c.Wait = 250 * time.Millisecond }},
 	"balancer":                      {"latency", func(c *Config) { c.Balancer = BalancerLatency }},
+	"weights":                       {"h1=3,h2:5432=0", func(c *Config) { c.Weights = map[string]int{"h1": 3, "h2:5432": 0} }},
+	"warmup":                        {"1m", func(c *Config) { c.Warmup = time.Minute }},
+	"max_fallback_reads":            {"20", func(c *Config) { c.MaxFallbackReads = 20 }},
+	"roles":                         {"static", func(c *Config) { c.Roles = RolesStatic }},
 	"replica_reads":                 {"off", func(c *Config) { c.ReplicaReads = false }},
 	"read_only_tx":                  {"replica", func(c *Config) { c.ReadOnlyTx = RoleReplica }},
 	"failover_timeout":              {"0", func(c *Config) { c.FailoverTimeout = 0 }},
@@ -185,7 +189,7 @@ func TestDocumentedKeysAndDefaultsAreTheRealOnes(t *testing.T) {
 				words = words[:1]
 			} else {
 				words = words[:2]
-				if d, err := time.ParseDuration(words[1]); err == nil {
+				if d, err := time.ParseDuration(words[1]); err == nil && words[1] != "0" {
 					words[1] = d.String()
 				}
 			}

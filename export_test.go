@@ -17,7 +17,7 @@ func (c *Cluster) Decider(ctx context.Context) func(sql string) string {
 		if conn.route(&conn.st, directivesOf(ctx)) != ReasonReplica || conn.refused(sql) {
 			return ""
 		}
-		s, _, _, _ := conn.replica(ctx, 0)
+		s, _, _, _ := conn.replica(ctx, directivesOf(ctx), 0)
 		if s == nil {
 			return ""
 		}

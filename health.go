@@ -185,7 +185,7 @@ func (c *Cluster) judgeReads(h *Health, snap *snapshot) {
 	}
 	fit, lag := 0, 0
 	for _, m := range snap.replicas {
-		if snap.within(m, h.Time, c.cfg.MaxLag) {
+		if c.within(snap, m, h.Time, demand{}) {
 			fit++
 		} else {
 			lag++

@@ -3,6 +3,7 @@ package pgsplit
 import (
 	"hash/maphash"
 	"sync/atomic"
+	"time"
 )
 
 // moment is a time on a handle's own clock, which counts what happens. A mark is the moment of a write whose answer is
@@ -141,6 +142,15 @@ func raise(v *atomic.Uint64, to uint64) {
 type demand struct {
 	mark moment // to have the writes up to it; 0: none
 	open bool   // and what is still under way, which only the primary has
+
+	ownLag bool          // WithMaxLag: maxLag counts instead of the handle's
+	maxLag time.Duration // 0: no bound
+}
+
+// within adds what the application has said in the read's context.
+func (d demand) within(dir *directives) demand {
+	d.ownLag, d.maxLag = dir.ownLag, dir.maxLag
+	return d
 }
 
 // unresolved says whether there are marks whose position is not known.

@@ -41,6 +41,8 @@ type monitor struct {
 	checked time.Time     // when the catalog's fingerprint was last asked for
 	cost    time.Duration // how long that took
 
+	refused bool // the server tells no positions: they are not asked for again on this connection
+
 	short int // looks in a row that were asked for ahead of their time and brought nothing new
 	fails int // looks in a row that failed
 }
@@ -110,14 +112,22 @@ func (m *monitor) pause() time.Duration {
 	if time.Now().UnixNano()-c.used.Load() > int64(pauseAfter) {
 		return 1<<63 - 1
 	}
-	d := c.cfg.MonitorInterval
-	if lag := c.cfg.MaxLag; lag > 0 {
-		d = min(d, max(lag/4, samplePace))
-	}
+	d := c.interval(time.Now())
 	if m.fails > 0 {
 		d = min(d, retryPace<<min(m.fails, 8)) // it may have been a hiccup: the first tries come sooner
 	}
-	return d - d/20 + rand.N(d/10+1)
+	return d - rand.N(d/10+1)
+}
+
+// interval is the time between two looks at a server: monitor_interval, or as often as a bound of the lag needs it.
+func (c *Cluster) interval(now time.Time) time.Duration {
+	d := c.cfg.MonitorInterval
+	for _, bound := range []time.Duration{c.cfg.MaxLag, c.tightest.now(now)} {
+		if bound > 0 {
+			d = min(d, max(bound/4, samplePace))
+		}
+	}
+	return d
 }
 
 // look takes one sample. It reports false when there is nothing to look at: the connector's connections are not pgx's.
@@ -126,7 +136,7 @@ func (m *monitor) look() bool {
 	m.last = time.Now()
 	smp, err := m.sample()
 	if err == errNotPgx {
-		c.observeStatic(s)
+		c.observeBlind(s)
 		return false
 	}
 	if c.life.Err() != nil {
@@ -144,6 +154,13 @@ func (m *monitor) look() bool {
 	m.fails = 0
 	if m.surveys.Swap(false) {
 		m.survey()
+	}
+	if smp == nil {
+		c.observeAnswer(s, m.last)
+		if c.snap.Load().primary == s {
+			m.checkDefinitions()
+		}
+		return true
 	}
 	before := c.snap.Load()
 	c.observe(s, smp, nil)
@@ -208,14 +225,29 @@ func (m *monitor) sample() (*sample, error) {
 	}
 	ctx, cancel := context.WithTimeout(c.life, c.cfg.MonitorTimeout)
 	defer cancel()
-	return c.sample(ctx, m.conn.PgConn())
+	if c.cfg.Roles == RolesStatic {
+		_, err := row(ctx, m.conn.PgConn(), aliveSQL)
+		return nil, err
+	}
+	covers := c.marks.now()
+	sql := sampleSQL
+	if m.refused {
+		sql = roleSQL
+	}
+	smp, refused, err := takeSample(ctx, m.conn.PgConn(), sql)
+	if err != nil {
+		return nil, err
+	}
+	m.refused = m.refused || refused
+	smp.covers = covers
+	return smp, nil
 }
 
 // sample asks a server over a connection, and notes which writes of this handle the answer covers: those that had
 // completed before it was asked.
 func (c *Cluster) sample(ctx context.Context, conn *pgconn.PgConn) (*sample, error) {
 	covers := c.marks.now()
-	smp, err := takeSample(ctx, conn)
+	smp, _, err := takeSample(ctx, conn, sampleSQL)
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +270,9 @@ func (m *monitor) connect() error {
 		return errNotPgx
 	}
 	m.conn, m.raw = conn, dial.conn
+	if c.cfg.Roles == RolesStatic {
+		return nil
+	}
 	id, err := takeIdentity(ctx, conn.PgConn())
 	if err != nil {
 		return err
@@ -250,7 +285,7 @@ func (m *monitor) connect() error {
 func (m *monitor) hangUp() {
 	if m.conn != nil {
 		m.srv.cluster.hangUp(m.conn, m.raw)
-		m.conn, m.raw = nil, nil
+		m.conn, m.raw, m.refused = nil, nil, false
 	}
 }
 
@@ -271,6 +306,7 @@ func (c *Cluster) addServer(cfg *pgx.ConnConfig) {
 		watch.RuntimeParams["application_name"] = monitorName
 	}
 	s := newServer(c, len(c.servers), serverName(cfg), stdlib.GetConnector(*cfg), stdlib.GetConnector(*watch))
+	s.weight = c.cfg.weightOf(s.name, cfg.Host)
 	c.servers = append(c.servers, s)
 }
 

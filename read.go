@@ -23,7 +23,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 		c.cluster.traceRoute(ctx, d, b.srv, ReasonReplica, query, attempt)
 		b.carry(c.st.Pin) // none, as a rule: what a read leaves behind goes with the replica's connection
 		var start time.Time
-		if c.cluster.cfg.Balancer == BalancerLatency {
+		if c.cluster.measures {
 			start = time.Now()
 		}
 		b.await()
@@ -48,6 +48,10 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 			return rows, 0, 0, nil
 		}
 		v, lost, pause := judge(ctx, b, err)
+		if v == passOn && !start.IsZero() {
+			now := time.Now()
+			b.srv.gaveUp(now.Sub(start), now)
+		}
 		if b.closed() || v == elsewhere {
 			c.returnReader()
 		}
@@ -79,7 +83,7 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 		return nil, ReasonBusy, nil // its rows stay: they are the application's
 	}
 	for {
-		s, snap, need, reason := c.replica(ctx, *tried)
+		s, snap, need, reason := c.replica(ctx, d, *tried)
 		if s == nil {
 			if ctx.Err() != nil {
 				return nil, reason, ctx.Err()
@@ -140,7 +144,7 @@ func (c *Cluster) stillFit(b *backend, snap *snapshot, d demand) bool {
 		}
 		return false
 	}
-	return d.metBy(m) && snap.within(m, time.Now(), c.cfg.MaxLag)
+	return d.metBy(m) && (c.within(snap, m, time.Now(), d) || c.stale(snap, d))
 }
 
 var errStale = errors.New("pgsplit: no replica is fresh enough (when_stale=error)")

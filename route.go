@@ -64,7 +64,7 @@ func reasonOf(st *statement.Analysis) Reason {
 
 // replica picks a replica for a read of this connection, waiting for one to catch up as long as the handle's wait
 // allows. It returns the snapshot that it decided on.
-func (c *Conn) replica(ctx context.Context, tried uint64) (*server, *snapshot, demand, Reason) {
+func (c *Conn) replica(ctx context.Context, dir *directives, tried uint64) (*server, *snapshot, demand, Reason) {
 	cl := c.cluster
 	now := time.Now()
 	cl.touch(now)
@@ -73,7 +73,10 @@ func (c *Conn) replica(ctx context.Context, tried uint64) (*server, *snapshot, d
 		prefer = c.reader.srv
 	}
 	snap := cl.snap.Load()
-	d := c.demand()
+	d := c.demand().within(dir)
+	if d.ownLag {
+		cl.wantLag(now, d.maxLag)
+	}
 	s, reason := cl.pick(snap, now, d, prefer, tried, &c.candidates)
 	if reason == ReasonNotCaughtUp {
 		cl.need(now, d)
@@ -88,7 +91,7 @@ func (c *Conn) replica(ctx context.Context, tried uint64) (*server, *snapshot, d
 		snap = cl.snap.Load()
 		// What has to be seen is fixed when the read begins; writes completed while it waits are not waited for.
 		if d.open {
-			d = c.demand()
+			d = c.demand().within(dir)
 		}
 		s, reason = cl.pick(snap, time.Now(), d, prefer, tried, &c.candidates)
 	}

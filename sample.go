@@ -49,6 +49,9 @@ from (select pg_is_in_recovery() as r offset 0) s`
 // roleSQL is what is left on servers that know no positions (Aurora, look-alikes).
 const roleSQL = `/* pgsplit sample */ select pg_is_in_recovery(), null, null, null, null, current_setting('default_transaction_read_only'), ''`
 
+// aliveSQL is what is asked of servers whose role is configured.
+const aliveSQL = `/* pgsplit sample */ select 1`
+
 // identity is what does not change while a connection lives.
 type identity struct {
 	system   string // system identifier; empty: unknown
@@ -75,24 +78,26 @@ func row(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, error)
 	return values, nil
 }
 
-// takeSample asks a server for its role and positions. A server that refuses the positions is asked for its role.
-func takeSample(ctx context.Context, conn *pgconn.PgConn) (*sample, error) {
+// takeSample asks a server for its role and positions by one of the texts above. A server that refuses the positions is
+// asked for its role; refused says that it has.
+func takeSample(ctx context.Context, conn *pgconn.PgConn, sql string) (smp *sample, refused bool, err error) {
 	asked := time.Now()
-	values, err := row(ctx, conn, sampleSQL)
+	values, err := row(ctx, conn, sql)
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && !conn.IsClosed() && ctx.Err() == nil {
+		refused = true
 		asked = time.Now()
 		values, err = row(ctx, conn, roleSQL)
 	}
 	if err != nil {
-		return nil, err
+		return nil, refused, err
 	}
-	s, err := parseSample(values)
+	smp, err = parseSample(values)
 	if err != nil {
-		return nil, err
+		return nil, refused, err
 	}
-	s.asked, s.answered = asked, time.Now()
-	return s, nil
+	smp.asked, smp.answered = asked, time.Now()
+	return smp, refused, nil
 }
 
 func parseSample(v []string) (*sample, error) {

@@ -23,8 +23,9 @@ type server struct {
 	name      string
 	connector driver.Connector
 	watcher   driver.Connector // for the monitor's own connection
+	weight    float64          // share in the reads, see Config.Weights
 
-	inflight atomic.Int64 // checkouts that hold a backend of this server
+	inflight atomic.Int64 // checkouts that hold a backend of this server, or are getting one
 	latency  atomic.Int64 // decaying average of the time to the first row, in ns (balancer=latency only)
 	timed    atomic.Int64 // when that was measured last, Unix nanoseconds
 	healed   atomic.Int64 // errors that were healed elsewhere
@@ -54,8 +55,18 @@ func newServer(c *Cluster, index int, name string, connector, watcher driver.Con
 	return s
 }
 
-// acquire returns a connection that nobody else has: an idle one that is still alive, or a new one.
+// acquire returns a connection that nobody else has: an idle one that is still alive, or a new one. Whoever waits for one counts
+// as in flight, so that a replica without connections does not look idle to all who come meanwhile.
 func (s *server) acquire(ctx context.Context) (*backend, error) {
+	s.inflight.Add(1)
+	b, err := s.take(ctx)
+	if err != nil {
+		s.inflight.Add(-1)
+	}
+	return b, err
+}
+
+func (s *server) take(ctx context.Context) (*backend, error) {
 	for {
 		b := s.pop()
 		if b == nil {
@@ -88,7 +99,6 @@ func (s *server) acquire(ctx context.Context) (*backend, error) {
 				return nil, cmp.Or(ctx.Err(), errSilent)
 			}
 		}
-		s.inflight.Add(1)
 		return b, nil
 	}
 }
@@ -122,6 +132,10 @@ func (s *server) connect(ctx context.Context) (*backend, error) {
 	s.mu.Unlock()
 	if closed {
 		return nil, errClosed
+	}
+	// Whoever has chosen the server before it was found unreachable, and comes here after that, would not come free.
+	if snap := s.cluster.snap.Load(); snap.primary != s && snap.members[s.index].err != nil {
+		return nil, errSilent
 	}
 	dial := &dialed{}
 	cctx, cancel := context.WithCancel(context.WithValue(ctx, dialedKey{}, dial))
@@ -157,7 +171,6 @@ func (s *server) connect(ctx context.Context) (*backend, error) {
 	s.open[b] = struct{}{}
 	s.mu.Unlock()
 	s.misses.Store(0)
-	s.inflight.Add(1)
 	return b, nil
 }
 
@@ -169,7 +182,7 @@ func (s *server) welcome(ctx context.Context, b *backend) error {
 		return nil
 	}
 	// The primary's role needs no question: PostgreSQL 14 and later report a standby by themselves.
-	if len(c.servers) > 1 && (b.standby() || b.pg.PgConn().ParameterStatus("in_hot_standby") == "") {
+	if len(c.servers) > 1 && c.cfg.Roles != RolesStatic && (b.standby() || b.pg.PgConn().ParameterStatus("in_hot_standby") == "") {
 		smp, err := c.sample(ctx, b.pg.PgConn())
 		if err != nil {
 			return err
@@ -307,6 +320,7 @@ func (s *server) abandon() {
 	s.end()
 	s.life, s.end = context.WithCancel(s.cluster.life)
 	for b := range s.open {
+		b.doomed.Store(true)
 		b.kill()
 	}
 	idle := s.idle

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -35,10 +36,14 @@ var settings = []setting{
 	enumSetting("when_stale", "WhenStale", whenStaleNames, 0, func(c *Config) *WhenStale { return &c.WhenStale }),
 	durationSetting("wait", "Wait", 0, "no wait", func(c *Config) *time.Duration { return &c.Wait }),
 	balancerSetting(),
+	weightsSetting(),
+	durationSetting("warmup", "Warmup", 0, "no warm-up", func(c *Config) *time.Duration { return &c.Warmup }),
+	countSetting("max_fallback_reads", "MaxFallbackReads", "no bound", func(c *Config) *int { return &c.MaxFallbackReads }),
 	boolSetting("replica_reads", "ReplicaReads", func(c *Config) *bool { return &c.ReplicaReads }),
 	enumSetting("read_only_tx", "ReadOnlyTx", roleNames, 1, func(c *Config) *Role { return &c.ReadOnlyTx }),
 	listSetting("safe_functions", "SafeFunctions", func(c *Config) *[]string { return &c.SafeFunctions }),
 	listSetting("unsafe_functions", "UnsafeFunctions", func(c *Config) *[]string { return &c.UnsafeFunctions }),
+	enumSetting("roles", "Roles", rolesNames, 0, func(c *Config) *Roles { return &c.Roles }),
 	durationSetting("failover_timeout", "FailoverTimeout", 0, "no wait", func(c *Config) *time.Duration { return &c.FailoverTimeout }),
 	durationSetting("monitor_interval", "MonitorInterval", time.Millisecond, "", func(c *Config) *time.Duration { return &c.MonitorInterval }),
 	durationSetting("monitor_timeout", "MonitorTimeout", time.Millisecond, "", func(c *Config) *time.Duration { return &c.MonitorTimeout }),
@@ -171,6 +176,38 @@ func listSetting(key, field string, at func(*Config) *[]string) setting {
 			return nil
 		},
 		get: func(c *Config) string { return cmp.Or(strings.Join(*at(c), ","), "-") },
+	}
+}
+
+// countSetting takes whole numbers; zero has a meaning of its own.
+func countSetting(key, field, zeroMeans string, at func(*Config) *int) setting {
+	check := func(n int) error {
+		if n < 0 {
+			return fmt.Errorf("it must not be negative; 0 is %s", zeroMeans)
+		}
+		return nil
+	}
+	return setting{
+		key:   key,
+		field: field,
+		set: func(c *Config, value string) error {
+			n, err := strconv.Atoi(value)
+			if err != nil {
+				return errors.New(`it is no whole number, such as "20"`)
+			}
+			if err := check(n); err != nil {
+				return err
+			}
+			*at(c) = n
+			return nil
+		},
+		get: func(c *Config) string { return strconv.Itoa(*at(c)) },
+		check: func(c *Config) error {
+			if err := check(*at(c)); err != nil {
+				return fmt.Errorf("%d: %v", *at(c), err)
+			}
+			return nil
+		},
 	}
 }
 

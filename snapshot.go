@@ -29,7 +29,8 @@ type member struct {
 	srv     *server
 	role    Role
 	healthy bool
-	static  bool // no samples can be had: the role is what was configured
+	static  bool // the role is what was configured; there are no samples
+	blind   bool // and nobody watches whether it answers: its connections are not pgx's
 	known   bool // it has answered or failed at least once
 
 	sample *sample
@@ -41,6 +42,8 @@ type member struct {
 	told    bool      // log and hooks know
 	out     time.Time // since when it has not been healthy without a break; zero: it is, or was not asked yet
 	lags    bool      // further behind than max_lag when the snapshot was made
+	back    time.Time // when it came back after it had been found not healthy: it warms up since then
+	aside   error     // why it serves no reads although it is healthy; nil: it may
 	reached time.Time // a replica's lag is the age of this: when the primary was last seen at a position that it has
 	left    LSN       // its position when the primary changed; see follows
 	has     moment    // a replica: it has the writes up to this mark
@@ -107,7 +110,7 @@ func (c *Cluster) observe(s *server, smp *sample, err error) {
 			return
 		}
 		if smp.asked.After(m.since) && !smp.asked.Before(m.until) {
-			m.healthy, m.err = true, nil
+			m.recover(smp.answered)
 		}
 		if c.world.several(s.index, smp.instance) {
 			fixed := *smp
@@ -136,13 +139,30 @@ func same(a, b *sample) bool {
 	return a != nil && b != nil && a.instance != "" && a.instance == b.instance
 }
 
-// observeStatic notes that a server cannot be sampled: it keeps the role that it was configured with.
-func (c *Cluster) observeStatic(s *server) {
+// staticRole is the role of a server that is not asked for it.
+func staticRole(index int) Role {
+	if index == 0 {
+		return RolePrimary
+	}
+	return RoleReplica
+}
+
+// observeBlind notes that a server cannot be sampled: it keeps the role that it was configured with.
+func (c *Cluster) observeBlind(s *server) {
 	c.change(func(next *snapshot) {
 		m := &next.members[s.index]
-		m.known, m.static, m.healthy, m.role = true, true, true, RoleReplica
-		if s.index == 0 {
-			m.role = RolePrimary
+		m.known, m.static, m.blind, m.role = true, true, true, staticRole(s.index)
+		m.recover(time.Now())
+	})
+}
+
+// observeAnswer notes that a server whose role is configured has answered what it was asked at a time.
+func (c *Cluster) observeAnswer(s *server, asked time.Time) {
+	c.change(func(next *snapshot) {
+		m := &next.members[s.index]
+		m.known = true
+		if asked.After(m.since) && !asked.Before(m.until) {
+			m.recover(time.Now())
 		}
 	})
 }
@@ -158,8 +178,8 @@ func (c *Cluster) suspect(s *server, err error, pause time.Duration) {
 		now := time.Now()
 		m.fail(err, now)
 		m.until = now.Add(pause)
-		m.found = m.found || pause > 0 || m.static
-		if m.static {
+		m.found = m.found || pause > 0 || m.blind
+		if m.blind {
 			m.until = now.Add(c.cfg.MonitorInterval)
 			time.AfterFunc(c.cfg.MonitorInterval, func() { c.forgive(s) })
 		}
@@ -173,13 +193,19 @@ func (c *Cluster) forgive(s *server) {
 		return
 	}
 	c.change(func(next *snapshot) {
-		m := &next.members[s.index]
-		m.healthy, m.err = true, nil
+		next.members[s.index].recover(time.Now())
 	})
 }
 
 func (m *member) fail(err error, now time.Time) {
 	m.healthy, m.err, m.since = false, err, now
+}
+
+func (m *member) recover(now time.Time) {
+	if m.found {
+		m.back = now
+	}
+	m.healthy, m.err = true, nil
 }
 
 // change replaces the snapshot by one that edit has worked on and that draws the conclusions.
@@ -235,7 +261,7 @@ func (c *Cluster) judgeReplicas(next *snapshot) {
 	}
 	for i := range next.members {
 		m := &next.members[i]
-		if m.role != RoleReplica || !m.healthy {
+		if m.aside = nil; m.role != RoleReplica || !m.healthy {
 			continue
 		}
 		if c.world.foreign(i) {
@@ -246,12 +272,15 @@ func (c *Cluster) judgeReplicas(next *snapshot) {
 			m.reached = c.world.lagBase(m.sample)
 			m.has = next.resolved.has(m.sample.position, m.sample.timeline)
 			if primary != nil && !m.follows(primary, claims) {
+				m.aside = errTimeline
 				continue
 			}
 		}
 		next.replicas = append(next.replicas, m)
 	}
 }
+
+var errTimeline = errors.New("pgsplit: it is not certain that the server follows the present primary: its timeline is another one")
 
 // lagBase is the time that a replica's lag is the age of; zero if no position is known.
 func (w *world) lagBase(smp *sample) time.Time {

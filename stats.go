@@ -6,6 +6,7 @@ import "time"
 type Stats struct {
 	Servers  []ServerStats // in the order of the configuration
 	Refusals []Refusal     // what replicas are known to refuse, the latest first
+	Fallback FallbackStats // reads that the primary carries for lost replicas
 }
 
 // ServerStats is one server's part of Stats.
@@ -59,7 +60,7 @@ func (s ServerStats) Total() int64 {
 // Stats returns counters and the present state. It contacts no server.
 func (c *Cluster) Stats() Stats {
 	snap, now := c.snap.Load(), time.Now()
-	stats := Stats{Servers: make([]ServerStats, len(c.servers)), Refusals: c.refusals.list(now)}
+	stats := Stats{Servers: make([]ServerStats, len(c.servers)), Refusals: c.refusals.list(now), Fallback: c.fallback.stats()}
 	for i, s := range c.servers {
 		m := &snap.members[i]
 		out := &stats.Servers[i]

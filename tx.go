@@ -26,9 +26,10 @@ type Tx struct {
 	ctx     context.Context // of BeginTx: pgx commits and rolls back with it, too
 	opts    driver.TxOptions
 
-	replica bool // on a replica
-	over    bool // it was to move to the primary, and could not: nothing runs in it any more
-	used    bool // on a replica, and a statement has run: it cannot move any more
+	replica  bool // on a replica
+	fallback bool // on the primary for want of a replica
+	over     bool // it was to move to the primary, and could not: nothing runs in it any more
+	used     bool // on a replica, and a statement has run: it cannot move any more
 }
 
 // BeginTx begins a transaction: on the primary, or on a replica if it is read-only, the handle allows that
@@ -39,16 +40,30 @@ func (c *Conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	d := directivesOf(ctx)
 	c.beginning = true
 	reason := ReasonTransaction
+	var taken bool
 	if c.mayReadOnReplica(d, opts) {
-		for again := true; again; again = c.awaitReplica(ctx) {
+		for again := true; again; {
 			var tx driver.Tx
 			var err error
 			if tx, reason, err = c.beginReplica(ctx, d, opts); tx != nil || err != nil {
 				return tx, err
 			}
+			if again = c.awaitReplica(ctx); again {
+				continue
+			}
+			if taken, again, err = c.fallBack(ctx, d, reason); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return c.beginPrimary(ctx, d, opts, reason)
+	tx, err := c.beginPrimary(ctx, d, opts, reason)
+	switch {
+	case taken && err != nil:
+		c.cluster.fallback.end()
+	case taken:
+		c.tx.fallback = true
+	}
+	return tx, err
 }
 
 func (c *Conn) mayReadOnReplica(d *directives, opts driver.TxOptions) bool {
@@ -167,6 +182,10 @@ func (t *Tx) Rollback() error {
 func (t *Tx) end() {
 	if t.backend != nil {
 		t.backend.inTx = false
+	}
+	if t.fallback {
+		t.fallback = false
+		t.conn.cluster.fallback.end()
 	}
 	if t.conn.tx == t {
 		t.conn.tx = nil
