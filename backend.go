@@ -31,6 +31,8 @@ type backend struct {
 	idled    time.Time // when it was last put back
 	instance string    // which server is at the other end, see sample
 
+	warm bool // it has run a query: what it keeps of the catalog is there
+
 	pin      statement.Pin     // session state that it carries
 	stirred  bool              // some of that may have been undone: the server is asked when the checkout ends
 	dirty    bool              // something on it may have written and is not known to be rolled back

@@ -22,7 +22,7 @@ import (
 //	when_stale                     primary     primary, freshest, error: what a read does when no replica is fresh enough
 //	wait                           0s          how long a read waits for a replica to catch up before that
 //	balancer                       least_busy  least_busy, round_robin, random, latency
-//	weights                        -           shares of the replicas in the reads: pg2=3,pg3:5433=1; see Config.Weights
+//	weights                        -           shares of the replicas in the reads: pg2*3,pg3:5433*1; see Config.Weights
 //	warmup                         10s         in which a replica that comes back gets its whole share; 0: at once
 //	max_fallback_reads             0           reads that the primary carries at once for lost replicas; 0: no bound
 //	replica_reads                  on          off sends everything to the primary

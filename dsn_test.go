@@ -64,7 +64,7 @@ var keyExamples = map[string]struct {
 	"when_stale":                    {"freshest", func(c *Config) { c.WhenStale = StaleFreshest }},
 	"wait":                          {"250ms", func(c *Config) { c.Wait = 250 * time.Millisecond }},
 	"balancer":                      {"latency", func(c *Config) { c.Balancer = BalancerLatency }},
-	"weights":                       {"h1=3,h2:5432=0", func(c *Config) { c.Weights = map[string]int{"h1": 3, "h2:5432": 0} }},
+	"weights":                       {"h1*3,h2:5432*0", func(c *Config) { c.Weights = map[string]int{"h1": 3, "h2:5432": 0} }},
 	"warmup":                        {"1m", func(c *Config) { c.Warmup = time.Minute }},
 	"max_fallback_reads":            {"20", func(c *Config) { c.MaxFallbackReads = 20 }},
 	"roles":                         {"static", func(c *Config) { c.Roles = RolesStatic }},

@@ -41,10 +41,11 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 			err = silent(err)
 		}
 		if err == nil {
-			if !start.IsZero() {
+			if !start.IsZero() && b.warm {
 				now := time.Now()
 				b.srv.measured(now.Sub(start), now)
 			}
+			b.warm = true
 			return rows, 0, 0, nil
 		}
 		v, lost, pause := judge(ctx, b, err)

@@ -2,8 +2,10 @@ package pgsplit_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,39 +17,99 @@ import (
 	"github.com/pgsplit/pgsplit"
 )
 
-func TestEveryBalancerUsesAllReplicas(t *testing.T) {
-	c := calm(t)
-	for _, balancer := range []string{"least_busy", "round_robin", "random", "latency"} {
-		db := handle(t, c, "balancer="+balancer)
-		db.SetMaxIdleConns(32)
-		for _, goroutines := range []int{1, 8, 32} {
-			t.Run(fmt.Sprintf("%s/%d", balancer, goroutines), func(t *testing.T) {
-				const reads = 320
-				served := map[int]*atomic.Int64{}
-				for _, s := range c.Servers() {
-					served[s.Port] = new(atomic.Int64)
-				}
-				var wg sync.WaitGroup
-				for range goroutines {
-					wg.Go(func() {
-						for range reads / goroutines {
-							var port int
-							if !assert.NoError(t, db.QueryRowContext(t.Context(), "select inet_server_port()").Scan(&port)) {
-								return
-							}
-							served[port].Add(1)
-						}
-					})
-				}
-				wg.Wait()
-				require.Zero(t, served[c.Primary.Port].Load(), "reads on the primary")
-				tolerance := map[string]float64{"round_robin": 0.02, "random": 0.13, "least_busy": 0.15, "latency": 0.5}[balancer]
-				for _, r := range c.Replicas {
-					require.InDelta(t, reads/2, served[r.Port].Load(), reads*tolerance)
+// The second takes long enough for the servers to count, not the order in which a busy machine wakes their processes.
+const (
+	portSQL     = "select inet_server_port()"
+	slowPortSQL = "select inet_server_port() from pg_sleep(0.003)"
+)
+
+// spread runs reads on several goroutines, and counts which server has answered how many, by port. Before that it opens the
+// connections that so many goroutines need.
+func spread(t *testing.T, db *sql.DB, query string, goroutines, reads int) map[int]int {
+	t.Helper()
+	db.SetMaxIdleConns(goroutines)
+	run := func(reads int) map[int]int {
+		served := make([]map[int]int, goroutines)
+		var wg sync.WaitGroup
+		for g := range goroutines {
+			served[g] = map[int]int{}
+			wg.Go(func() {
+				for range reads / goroutines {
+					var port int
+					if !assert.NoError(t, db.QueryRowContext(t.Context(), query).Scan(&port)) {
+						return
+					}
+					served[g][port]++
 				}
 			})
 		}
+		wg.Wait()
+		sum := map[int]int{}
+		for _, s := range served {
+			for port, n := range s {
+				sum[port] += n
+			}
+		}
+		return sum
 	}
+	run(20 * goroutines)
+	return run(reads)
+}
+
+func TestEqualReplicasGetEqualShares(t *testing.T) {
+	c := calm(t)
+	t.Logf("%-12s %10s %8s %9s %9s %8s", "balancer", "goroutines", "reads", "replica1", "replica2", "off even")
+	for _, b := range []struct {
+		name string
+		off  float64 // of the even share
+	}{{"least_busy", 0.05}, {"round_robin", 0.05}, {"random", 0.15}, {"latency", 0.75}} {
+		for _, goroutines := range []int{1, 8, 32} {
+			db := handle(t, c, "balancer="+b.name)
+			reads, query := 3200, slowPortSQL
+			if goroutines == 1 {
+				query = portSQL
+			}
+			if b.name == "least_busy" && goroutines == 1 {
+				reads = 10000 // the choice is chance alone
+			}
+			served := spread(t, db, query, goroutines, reads)
+			require.NoError(t, db.Close())
+			one, two := served[c.Replicas[0].Port], served[c.Replicas[1].Port]
+			even := float64(reads) / 2
+			t.Logf("%-12s %10d %8d %9d %9d %7.1f%%", b.name, goroutines, reads, one, two, 100*math.Abs(float64(one)-even)/even)
+			require.Equal(t, reads, one+two, "reads on the primary")
+			assert.InDelta(t, even, one, even*b.off, "%s with %d goroutines", b.name, goroutines)
+		}
+	}
+}
+
+func TestReplicasGetSharesByTheirWeights(t *testing.T) {
+	c := calm(t)
+	one, two := c.Replicas[0].Port, c.Replicas[1].Port
+	for _, balancer := range []string{"least_busy", "round_robin", "random"} {
+		for _, goroutines := range []int{1, 8, 32} {
+			reads, query := 3200, slowPortSQL
+			off := 0.05
+			switch {
+			case balancer == "random":
+				query, off = portSQL, 0.16 // of the lesser share: four standard deviations of pure chance
+			case goroutines == 1:
+				query = portSQL
+				if balancer == "least_busy" {
+					reads = 12800 // the choice is chance alone
+				}
+			}
+			db := handle(t, c, "balancer="+balancer, fmt.Sprintf("weights=127.0.0.1:%d*3", one))
+			served := spread(t, db, query, goroutines, reads)
+			require.NoError(t, db.Close())
+			share := float64(served[one]) / float64(reads)
+			t.Logf("%-12s %2d goroutines, weights 3:1: %6d %6d, %.1f%% to the first", balancer, goroutines, served[one], served[two], 100*share)
+			assert.InDelta(t, 0.25, 1-share, 0.25*off, "the lesser share")
+		}
+	}
+	db := handle(t, c, fmt.Sprintf("weights=127.0.0.1:%d*0", one))
+	served := spread(t, db, portSQL, 8, 400)
+	require.Equal(t, map[int]int{two: 400}, served, "a weight of 0")
 }
 
 // slow answers each query so much later.

@@ -13,7 +13,7 @@ import (
 // maxWeight keeps products of weights and numbers of connections far from any limit.
 const maxWeight = 1_000_000
 
-// weightsSetting takes "server=weight" pairs separated by commas.
+// weightsSetting takes "server*weight" pairs separated by commas.
 func weightsSetting() setting {
 	return setting{
 		key:   "weights",
@@ -28,7 +28,7 @@ func weightsSetting() setting {
 		get: func(c *Config) string {
 			var pairs []string
 			for _, name := range slices.Sorted(maps.Keys(c.Weights)) {
-				pairs = append(pairs, fmt.Sprintf("%s=%d", name, c.Weights[name]))
+				pairs = append(pairs, fmt.Sprintf("%s*%d", name, c.Weights[name]))
 			}
 			return cmp.Or(strings.Join(pairs, ","), "-")
 		},
@@ -42,9 +42,9 @@ func parseWeights(value string) (map[string]int, error) {
 		if pair = strings.TrimSpace(pair); pair == "" || pair == "-" {
 			continue
 		}
-		i := strings.LastIndexByte(pair, '=')
+		i := strings.LastIndexByte(pair, '*')
 		if i < 1 {
-			return nil, errors.New(`write the weight of each server, such as "pg2=3,pg3:5433=1"`)
+			return nil, errors.New(`write the weight of each server, such as "pg2*3,pg3:5433*1"`)
 		}
 		name := strings.TrimSpace(pair[:i])
 		n, err := strconv.Atoi(strings.TrimSpace(pair[i+1:]))
