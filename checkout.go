@@ -150,7 +150,7 @@ func (c *Conn) rolledBack(b *backend, err error) bool {
 }
 
 func (c *Conn) wrote(b *backend, kept bool) {
-	if kept && c.cluster.tracksWrites() {
+	if kept && (c.cluster.tracksWrites() || len(b.touched.sessions) > 0) {
 		c.cluster.wrote(&b.touched)
 	}
 	b.cleanse()
@@ -183,7 +183,7 @@ func (c *Cluster) demoted(ctx context.Context, b *backend) bool {
 	if b.pg == nil || b.closed() || c.cfg.Roles == RolesStatic {
 		return false
 	}
-	smp, err := c.sample(ctx, b.pg.PgConn())
+	smp, err := c.sample(ctx, b.pg.PgConn(), b.opened)
 	if err != nil {
 		return false
 	}
@@ -200,7 +200,7 @@ func (c *Cluster) stillStandby(ctx context.Context, b *backend) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.srv.pingTimeout())
 	defer cancel()
-	smp, err := c.sample(ctx, b.pg.PgConn())
+	smp, err := c.sample(ctx, b.pg.PgConn(), b.opened)
 	if err != nil {
 		return true
 	}
@@ -232,8 +232,7 @@ func (c *Conn) fail(b *backend, err error) error {
 func (c *Conn) settle() {
 	if c.raw {
 		c.raw = false
-		c.cluster.wrote(&everything)
-		c.cluster.marks.end(&everything)
+		c.cluster.wroteRaw()
 	}
 	if c.rows {
 		c.rows = false
@@ -279,7 +278,7 @@ func (c *Conn) endCheckout() {
 // watchRows returns rows of the primary. Where a mark depends on it, it sees when they end: an INSERT … RETURNING
 // commits after its last row was produced.
 func (c *Conn) watchRows(b *backend, rows driver.Rows) driver.Rows {
-	if !b.dirty || !c.cluster.tracksWrites() || c.st.Read() && !c.mayWrite() && b.txStatus() != 'I' {
+	if !b.dirty || !c.cluster.tracksWrites() && len(b.touched.sessions) == 0 || c.st.Read() && !c.mayWrite() && b.txStatus() != 'I' {
 		c.finish(b, nil)
 		return rows
 	}

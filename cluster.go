@@ -34,8 +34,9 @@ type Cluster struct {
 	fallback     fallback
 	tightest     tightest
 
-	used   atomic.Int64 // when the handle was last used, Unix nanoseconds, to the second
-	needed atomic.Int64 // when a read last had to do without a replica because of a mark, to 100 ms
+	used   atomic.Int64  // when the handle was last used, Unix nanoseconds, to the second
+	floor  atomic.Uint64 // the highest position that a session has asked for
+	needed atomic.Int64  // when a read last had to do without a replica because of a mark, to 100 ms
 
 	life    context.Context // ends with Close
 	quit    context.CancelFunc
@@ -299,6 +300,7 @@ func (c *Cluster) need(now time.Time, d demand) {
 	if !d.resolved(c.snap.Load()) {
 		c.resolveSoon()
 	} else {
+		raise(&c.floor, uint64(max(d.floor.lsn, d.bound.lsn)))
 		c.catchUpSoon(c.snap.Load())
 	}
 }
@@ -306,10 +308,15 @@ func (c *Cluster) need(now time.Time, d demand) {
 // catchUpSoon has the replicas looked at that lack writes whose position is known.
 func (c *Cluster) catchUpSoon(snap *snapshot) {
 	for _, m := range snap.replicas {
-		if m.sample != nil && m.sample.position < snap.resolved.newest() {
+		if m.sample != nil && m.sample.position < c.wanted(snap) {
 			c.watch[m.srv.index].poke()
 		}
 	}
+}
+
+// wanted is the position that replicas are looked at for.
+func (c *Cluster) wanted(snap *snapshot) LSN {
+	return max(snap.resolved.newest(), LSN(c.floor.Load()))
 }
 
 // someoneNeeds says whether samples beyond the periodic ones are worth their cost.
@@ -333,6 +340,15 @@ func (c *Cluster) resolveSoon() {
 	if p := c.snap.Load().primary; p != nil && len(c.watch) > 0 && c.someoneNeeds() {
 		c.watch[p.index].poke()
 	}
+}
+
+// wroteRaw leaves the mark of a connection that was handed out.
+func (c *Cluster) wroteRaw() {
+	n := c.leave(&everything)
+	raise(&c.marks.raw, uint64(n))
+	c.resolveSoon()
+	c.marks.rawOpen.Add(-1)
+	c.marks.end(&everything)
 }
 
 // marksRelations says whether it matters which relations a write has touched.

@@ -33,9 +33,10 @@ var (
 type Conn struct {
 	cluster *Cluster
 
-	primary *backend // of this checkout, or pinned
-	reader  *backend // the replica's connection of this checkout
-	tx      *Tx      // open transaction of BeginTx
+	primary *backend     // of this checkout, or pinned
+	reader  *backend     // the replica's connection of this checkout
+	tx      *Tx          // open transaction of BeginTx
+	session *sessionPart // that the statement at hand belongs to
 
 	sticky  bool    // this checkout has used the primary: it stays there
 	changed bool    // the open transaction has changed the schema
@@ -89,8 +90,9 @@ func (c *Conn) Conn() *pgx.Conn {
 	}
 	b.carry(pinRaw)
 	b.dirty, c.sticky = true, true
-	if c.cluster.tracksWrites() && !c.raw {
+	if len(c.cluster.servers) > 1 && !c.raw {
 		c.cluster.marks.begin(&everything)
+		c.cluster.marks.rawOpen.Add(1)
 		c.raw = true
 	}
 	return b.pg
@@ -105,6 +107,7 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 	c.settle()
 	c.until = time.Time{}
 	d := directivesOf(ctx)
+	c.session = c.cluster.sessionOf(d)
 	c.analyze(query)
 	// Who runs a read without looking at its rows wants an effect of it.
 	c.sure = c.sure && !c.st.Read()
@@ -125,6 +128,7 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 		c.cluster.traceRoute(ctx, d, b.srv, reason, query, attempt)
 		res, err := b.exec(ctx, query, args, p, c.repeatable())
 		c.finish(b, err)
+		c.sawPrimary()
 		if err != nil && c.again(ctx, d, b, query, err, fresh, attempt) {
 			continue
 		}
@@ -141,6 +145,7 @@ func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue
 	c.settle()
 	c.until = time.Time{}
 	d := directivesOf(ctx)
+	c.session = c.cluster.sessionOf(d)
 	c.analyze(query)
 	if t := c.tx; t != nil && t.replica {
 		return queryIn(ctx, t, query, args, p)
@@ -191,7 +196,9 @@ func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, q
 			if c.refusal != "" && c.refuser != nil && c.cluster.upToDate(c.refuser, time.Now()) {
 				c.cluster.refusals.remember(statement.Fingerprint(query), query, c.refusal, time.Now())
 			}
-			return c.watchRows(b, rows), nil
+			rows = c.watchRows(b, rows)
+			c.sawPrimary()
+			return rows, nil
 		}
 		c.finish(b, err)
 		if !c.again(ctx, d, b, query, err, fresh, attempt-first+1) {

@@ -13,6 +13,7 @@ type directives struct {
 	ownLag  bool // maxLag is set
 	maxLag  time.Duration
 	trace   *Trace
+	session *Session
 }
 
 type directivesKey struct{}

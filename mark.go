@@ -3,7 +3,6 @@ package pgsplit
 import (
 	"hash/maphash"
 	"sync/atomic"
-	"time"
 )
 
 // moment is a time on a handle's own clock, which counts what happens. A mark is the moment of a write whose answer is
@@ -23,6 +22,10 @@ type marks struct {
 	// INSERT … RETURNING that are still being read, a connection handed out through sql.Conn.Raw. While there is one, no
 	// position covers it.
 	open atomic.Int64
+
+	// Of what was done through sql.Conn.Raw, which has no context and so no session: it concerns every session.
+	raw     atomic.Uint64
+	rawOpen atomic.Int64
 
 	// What follows is for read_your_writes=on only.
 	places   *[markPlaces]place // by relation; nil in the other modes
@@ -60,6 +63,9 @@ func (m *marks) placeOf(relation string) uint16 {
 func (m *marks) begin(t *touched) {
 	m.open.Add(1)
 	m.each(t, func(p *place) { p.open.Add(1) })
+	for _, s := range t.sessions {
+		s.open.Add(1)
+	}
 }
 
 // end is the counterpart of begin, with the same argument. If the write was kept its mark has been left before, so that
@@ -67,6 +73,9 @@ func (m *marks) begin(t *touched) {
 func (m *marks) end(t *touched) {
 	m.each(t, func(p *place) { p.open.Add(-1) })
 	m.open.Add(-1)
+	for _, s := range t.sessions {
+		s.open.Add(-1)
+	}
 }
 
 // leave leaves a mark: whatever reads from now on has to see the write.
@@ -76,6 +85,9 @@ func (m *marks) leave(t *touched) moment {
 	m.each(t, func(p *place) { raise(&p.last, n) })
 	if t.opaque {
 		raise(&m.opaque, n)
+	}
+	for _, s := range t.sessions {
+		raise(&s.written, n)
 	}
 	return moment(n)
 }
@@ -138,26 +150,5 @@ func raise(v *atomic.Uint64, to uint64) {
 	}
 }
 
-// demand is what a read asks of a replica; the zero value asks nothing.
-type demand struct {
-	mark moment // to have the writes up to it; 0: none
-	open bool   // and what is still under way, which only the primary has
-
-	ownLag bool          // WithMaxLag: maxLag counts instead of the handle's
-	maxLag time.Duration // 0: no bound
-}
-
-// within adds what the application has said in the read's context.
-func (d demand) within(dir *directives) demand {
-	d.ownLag, d.maxLag = dir.ownLag, dir.maxLag
-	return d
-}
-
 // unresolved says whether there are marks whose position is not known.
-func (m *marks) unresolved(s *snapshot) bool { return moment(m.last.Load()) > s.resolved.latest() }
-
-// metBy says whether a replica has what is asked for, as it was when it was last looked at.
-func (d demand) metBy(m *member) bool { return !d.open && d.mark <= m.has }
-
-// resolved says whether it is known which position has what is asked for.
-func (d demand) resolved(s *snapshot) bool { return !d.open && d.mark <= s.resolved.latest() }
+func (m *marks) unresolved(s *snapshot) bool { return m.now() > s.resolved.latest() }

@@ -33,6 +33,7 @@ type monitor struct {
 	wake chan struct{}
 
 	conn    *pgx.Conn
+	opened  time.Time // when the server had accepted it
 	raw     net.Conn
 	last    time.Time   // when the last look began
 	surveys atomic.Bool // somebody wants to know more than a sample says
@@ -194,7 +195,7 @@ func (m *monitor) followUp(before, after *snapshot) {
 		}
 		return
 	}
-	if smp := after.members[s.index].sample; smp.role == RoleReplica && smp.position < after.resolved.newest() {
+	if smp := after.members[s.index].sample; smp.role == RoleReplica && smp.position < c.wanted(after) {
 		m.poke()
 	}
 }
@@ -239,19 +240,19 @@ func (m *monitor) sample() (*sample, error) {
 		return nil, err
 	}
 	m.refused = m.refused || refused
-	smp.covers = covers
+	smp.covers, smp.opened = covers, m.opened
 	return smp, nil
 }
 
 // sample asks a server over a connection, and notes which writes of this handle the answer covers: those that had
 // completed before it was asked.
-func (c *Cluster) sample(ctx context.Context, conn *pgconn.PgConn) (*sample, error) {
+func (c *Cluster) sample(ctx context.Context, conn *pgconn.PgConn, opened time.Time) (*sample, error) {
 	covers := c.marks.now()
 	smp, _, err := takeSample(ctx, conn, sampleSQL)
 	if err != nil {
 		return nil, err
 	}
-	smp.covers = covers
+	smp.covers, smp.opened = covers, opened
 	return smp, nil
 }
 
@@ -269,7 +270,7 @@ func (m *monitor) connect() error {
 		dc.Close()
 		return errNotPgx
 	}
-	m.conn, m.raw = conn, dial.conn
+	m.conn, m.raw, m.opened = conn, dial.conn, time.Now()
 	if c.cfg.Roles == RolesStatic {
 		return nil
 	}

@@ -26,6 +26,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 		if c.cluster.measures {
 			start = time.Now()
 		}
+		g := c.glance(b.srv)
 		b.await()
 		rows, err := b.query(ctx, query, args, p, c.repeatable())
 		if !b.answered() {
@@ -46,6 +47,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 				b.srv.measured(now.Sub(start), now)
 			}
 			b.warm = true
+			c.sawReplica(g)
 			return rows, 0, 0, nil
 		}
 		v, lost, pause := judge(ctx, b, err)
@@ -132,20 +134,20 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 // connection. A standby that was restarted serves older data than before; its former connections died with it. So a
 // sample counts if it was asked for after the connection was opened, and of the same server: one name may lead to several.
 func (c *Cluster) stillFit(b *backend, snap *snapshot, d demand) bool {
-	smp := snap.members[b.srv.index].sample
-	if smp == nil || smp.position == 0 || smp.asked.After(b.opened) && smp.instance == b.instance {
-		return true
+	m := &snap.members[b.srv.index]
+	if smp := m.sample; smp == nil || smp.position == 0 || smp.asked.After(b.opened) && smp.instance == b.instance {
+		return d.metOver(b, m)
 	}
 	// Opening it has brought a sample of its own.
 	snap = c.snap.Load()
-	m := &snap.members[b.srv.index]
+	m = &snap.members[b.srv.index]
 	if !m.healthy || m.role != RoleReplica || !m.sample.asked.After(b.opened) || m.sample.instance != b.instance {
 		if m.sample != nil && m.sample.instance != b.instance {
 			c.watch[b.srv.index].redial()
 		}
 		return false
 	}
-	return d.metBy(m) && (c.within(snap, m, time.Now(), d) || c.stale(snap, d))
+	return d.metBy(m) && d.metOver(b, m) && (c.within(snap, m, time.Now(), d) || c.stale(snap, d))
 }
 
 var errStale = errors.New("pgsplit: no replica is fresh enough (when_stale=error)")

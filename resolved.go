@@ -8,6 +8,7 @@ import (
 // resolved says which position has which marks. It is immutable: add returns another one that may share the memory.
 type resolved struct {
 	timeline uint32
+	origin   LSN          // the first position of the timeline that is known
 	points   []resolution // in the order of time
 }
 
@@ -27,6 +28,15 @@ func (r *resolved) latest() moment {
 		return 0
 	}
 	return r.points[len(r.points)-1].mark
+}
+
+// raised is what a floor means now. Positions of an earlier timeline mean nothing any more: what they stood for is at or
+// below the first position of this one, or lost.
+func (r *resolved) raised(f floor) floor {
+	if f.lsn != 0 && f.timeline < r.timeline {
+		return floor{r.timeline, r.origin}
+	}
+	return f
 }
 
 // newest is the latest position that is known.

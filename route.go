@@ -73,9 +73,12 @@ func (c *Conn) replica(ctx context.Context, dir *directives, tried uint64) (*ser
 		prefer = c.reader.srv
 	}
 	snap := cl.snap.Load()
-	d := c.demand().within(dir)
+	d := c.demand(snap).within(dir)
 	if d.ownLag {
 		cl.wantLag(now, d.maxLag)
+	}
+	if prefer == nil {
+		prefer = d.prefer
 	}
 	s, reason := cl.pick(snap, now, d, prefer, tried, &c.candidates)
 	if reason == ReasonNotCaughtUp {
@@ -90,8 +93,8 @@ func (c *Conn) replica(ctx context.Context, dir *directives, tried uint64) (*ser
 		}
 		snap = cl.snap.Load()
 		// What has to be seen is fixed when the read begins; writes completed while it waits are not waited for.
-		if d.open {
-			d = c.demand().within(dir)
+		if d.open || d.seen.srv != nil {
+			d = c.demand(snap).within(dir)
 		}
 		s, reason = cl.pick(snap, time.Now(), d, prefer, tried, &c.candidates)
 	}

@@ -14,7 +14,8 @@ import (
 type sample struct {
 	asked    time.Time // before the question was sent: what it says held at some time after this
 	answered time.Time
-	instance string // differs between any two servers that run at the same time; empty: unknown
+	opened   time.Time // when the connection was opened over which it was asked
+	instance string    // differs between any two servers that run at the same time; empty: unknown
 
 	role     Role
 	position LSN    // insert position of a primary (page headers rounded down), replay position of a replica; 0: unknown

@@ -183,7 +183,7 @@ func (s *server) welcome(ctx context.Context, b *backend) error {
 	}
 	// The primary's role needs no question: PostgreSQL 14 and later report a standby by themselves.
 	if len(c.servers) > 1 && c.cfg.Roles != RolesStatic && (b.standby() || b.pg.PgConn().ParameterStatus("in_hot_standby") == "") {
-		smp, err := c.sample(ctx, b.pg.PgConn())
+		smp, err := c.sample(ctx, b.pg.PgConn(), b.opened)
 		if err != nil {
 			return err
 		}

@@ -241,7 +241,7 @@ func (c *Cluster) noteWrites(next *snapshot) {
 	}
 	if smp.timeline != next.resolved.timeline {
 		// Positions of before mean nothing any more: marks are raised to the first one that is known.
-		next.resolved = resolved{timeline: smp.timeline}
+		next.resolved = resolved{timeline: smp.timeline, origin: smp.position}
 	}
 	next.resolved = next.resolved.add(resolution{mark: smp.covers, lsn: smp.position})
 }

@@ -35,6 +35,7 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 		return &Stmt{conn: c, prepared: p}, nil
 	}
 	d := directivesOf(ctx)
+	c.session = c.cluster.sessionOf(d)
 	c.analyze(query)
 	c.cluster.holdings.hold(query)
 	p := &prepared{text: query, stmts: 1}

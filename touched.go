@@ -9,10 +9,11 @@ import (
 
 // touched is what the statements of a transaction may have changed, for read_your_writes=on.
 type touched struct {
-	any    bool             // whatever there is
-	opaque bool             // and maybe definitions, so that the catalog may be out of date
-	by     *catalog.Catalog // by which the relations have their names
-	places []uint16         // of the relations' marks
+	any      bool             // whatever there is
+	opaque   bool             // and maybe definitions, so that the catalog may be out of date
+	by       *catalog.Catalog // by which the relations have their names
+	places   []uint16         // of the relations' marks
+	sessions []*sessionPart   // that this was done for, in any mode
 }
 
 // mostTouched bounds what a transaction remembers; with more it counts for everything.
@@ -21,17 +22,24 @@ const mostTouched = 512
 // everything is what a connection may have changed that was handed out.
 var everything = touched{any: true, opaque: true}
 
-func (t *touched) reset() { *t = touched{places: t.places[:0]} }
+func (t *touched) reset() {
+	clear(t.sessions)
+	*t = touched{places: t.places[:0], sessions: t.sessions[:0]}
+}
 
 // clone is a copy that stays as it is.
 func (t *touched) clone() touched {
 	c := *t
-	c.places = slices.Clone(t.places)
+	c.places, c.sessions = slices.Clone(t.places), slices.Clone(t.sessions)
 	return c
 }
 
 // touch adds what the text at hand may change.
 func (c *Conn) touch(t *touched) {
+	t.belongs(c.session)
+	if c.tx != nil {
+		t.belongs(c.tx.session)
+	}
 	if !c.cluster.marksRelations() || t.any && t.opaque {
 		return
 	}
@@ -62,6 +70,12 @@ func (c *Conn) touch(t *touched) {
 	}
 }
 
+func (t *touched) belongs(s *sessionPart) {
+	if s != nil && !slices.Contains(t.sessions, s) {
+		t.sessions = append(t.sessions, s)
+	}
+}
+
 // tells says whether the catalog can tell what the text at hand changes.
 func (c *Conn) tells() bool {
 	if !c.sure || c.refusal != "" || c.st.Statements != 1 || !c.cluster.trusts(c.known) {
@@ -78,7 +92,7 @@ func (c *Cluster) trusts(k *knowledge) bool {
 }
 
 // leave leaves a mark for what has been written.
-func (c *Cluster) leave(t *touched) {
+func (c *Cluster) leave(t *touched) moment {
 	n := c.marks.leave(t)
 	if t.by != nil && !t.any {
 		if k := c.definitions.current.Load(); k.catalog != t.by || !c.trusts(k) {
@@ -88,6 +102,7 @@ func (c *Cluster) leave(t *touched) {
 	if t.opaque && c.marksRelations() {
 		c.definitions.doubt()
 	}
+	return n
 }
 
 // hold has what is under way count as a write to anything, if it may change definitions: as soon as it has, and before its
@@ -108,8 +123,11 @@ func (c *Conn) unhold() {
 
 // demand is what read_your_writes asks of the replica that serves a read now: the text at hand, or a transaction, which may
 // read anything.
-func (c *Conn) demand() demand {
-	if !c.cluster.tracksWrites() {
+func (c *Conn) demand(snap *snapshot) demand {
+	switch {
+	case c.session != nil:
+		return c.session.demand(snap)
+	case !c.cluster.tracksWrites():
 		return demand{}
 	}
 	return c.concerned(c.beginning)

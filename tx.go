@@ -25,6 +25,7 @@ type Tx struct {
 	backend *backend
 	ctx     context.Context // of BeginTx: pgx commits and rolls back with it, too
 	opts    driver.TxOptions
+	session *sessionPart // of BeginTx
 
 	replica  bool // on a replica
 	fallback bool // on the primary for want of a replica
@@ -38,7 +39,7 @@ func (c *Conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	c.settle()
 	c.until = time.Time{}
 	d := directivesOf(ctx)
-	c.beginning = true
+	c.session, c.beginning = c.cluster.sessionOf(d), true
 	reason := ReasonTransaction
 	var taken bool
 	if c.mayReadOnReplica(d, opts) {
@@ -87,7 +88,7 @@ func (c *Conn) beginReplica(ctx context.Context, d *directives, opts driver.TxOp
 			return err
 		})
 		if err == nil {
-			c.tx = &Tx{conn: c, inner: inner, backend: b, ctx: ctx, opts: opts, replica: true}
+			c.tx = &Tx{conn: c, inner: inner, backend: b, ctx: ctx, opts: opts, session: c.session, replica: true}
 			return c.tx, 0, nil
 		}
 		v, lost, pause := judge(ctx, b, err)
@@ -120,7 +121,7 @@ func (c *Conn) beginPrimary(ctx context.Context, d *directives, opts driver.TxOp
 		inner, err := b.begin(ctx, opts)
 		if err == nil {
 			c.sticky = true
-			c.tx = &Tx{conn: c, inner: inner, backend: b, ctx: ctx, opts: opts}
+			c.tx = &Tx{conn: c, inner: inner, backend: b, ctx: ctx, opts: opts, session: c.session}
 			return c.tx, nil
 		}
 		if b.closed() && !c.sticky && b.pin == 0 && attempt < 3 && ctx.Err() == nil {
@@ -229,7 +230,7 @@ func (t *Tx) toPrimary() error {
 	}
 	t.backend.inTx = false
 	t.backend, t.replica = nil, false
-	c.tx = nil
+	c.tx, c.session = nil, t.session
 	c.returnReader()
 	tx, err := c.beginPrimary(t.ctx, directivesOf(t.ctx), t.opts, ReasonReplicaFailed)
 	if err != nil {
@@ -273,12 +274,14 @@ func inReplicaTx[T any](ctx context.Context, t *Tx, query string, here func(*bac
 	b.carry(c.st.Pin) // a function that nobody can read, say: the connection is closed after the transaction
 	c.cluster.traceRoute(ctx, d, b.srv, ReasonReadOnlyTransaction, query, 1)
 	var res T
+	g := c.glance(b.srv)
 	err = b.guarded(func() (err error) {
 		res, err = here(b)
 		return err
 	})
 	if err == nil {
 		t.used = true
+		c.sawReplica(g)
 		return res, nil
 	}
 	v, lost, pause := judge(ctx, b, err)
