@@ -48,7 +48,8 @@ func (a *Analysis) effects(b *builtin, open *level) {
 	switch {
 	case b.name == "current_setting":
 		// These belong to the transaction, and a standby's is read-only.
-		if name, ok := a.constant(); ok && len(name) > 12 && strings.EqualFold(name[:12], "transaction_") {
+		name, ok := a.constant()
+		if ok && len(name) > 12 && strings.EqualFold(name[:12], "transaction_") || !ok && a.peek.kind == tokenString {
 			a.flags |= ServerLocal
 		}
 		return
@@ -85,7 +86,7 @@ func (a *Analysis) constant() (string, bool) {
 // of which the relations and functions are then those of this text too.
 func (a *Analysis) runsRead(function string) bool {
 	text, ok := a.constant()
-	if !ok || a.nested {
+	if !ok || a.nested || function == "ts_rewrite" { // whose text is its second argument
 		return false
 	}
 	if a.inner == nil {

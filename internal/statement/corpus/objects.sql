@@ -147,3 +147,28 @@ select record_in('(5,x)', 1, -1)
 select (json_populate_record(null::pair, '{"a": 5}')).a, jsonb_populate_record(null::public.pair, '{"b": "x"}')
 select * from jsonb_populate_recordset(null::pair, '[{"a": 1}, {"b": "x"}]')
 select * from json_populate_record(null::tree, '{"id": 5}')
+=== primary
+select ts_rewrite('(select)', $$select 'a'::tsquery, 'b'::tsquery where pg_try_advisory_lock(1)$$)
+select ts_rewrite('select', 'select ''a''::tsquery, nextval(''counter'')::text::tsquery')
+select current_setting(E'transaction_read_only')
+select current_setting(U&'transaction\005fread_only')
+=== replica known-primary
+with locks as (select 1 as id) select * from locks
+select l.id from tree t join (select id from locks) l using (id)
+select (select count(*) from deep) + (table numbered)
+select * from tree where exists (select from over_noting o where o.id = tree.id) order by id
+with a as (with b as (table counting) select * from b) select max(h) from a
+explain (costs off) select * from noting
+
+select row_to_json(l) from locks l
+select array(select id from locks)
+select * from tree natural join locks
+select * from only noting
+select * from "locks"
+select * from U&"l\006fcks"
+select * from public.locks
+select * from Locks
+values ((select count(*) from locks))
+select * from (locks l join tree t on t.id = l.id)
+select id from tree union table deep
+select x.h from tree, lateral (select * from counting c where c.id = tree.id) x
