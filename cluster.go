@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ type Cluster struct {
 
 	snap         atomic.Pointer[snapshot]
 	marks        *marks
+	number       uint64 // at random: tokens know by it which handle has made them
 	refusals     refusals
 	texts        texts
 	holdings     holdings
@@ -63,7 +65,7 @@ func ClusterOf(db *sql.DB) *Cluster {
 const maxServers = 64
 
 func newCluster(cfg *Config) (*Cluster, error) {
-	c := &Cluster{cfg: cfg, marks: newMarks(cfg.ReadYourWrites == RYWOn)}
+	c := &Cluster{cfg: cfg, number: rand.Uint64(), marks: newMarks(cfg.ReadYourWrites == RYWOn)}
 	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
 	c.life, c.quit = context.WithCancel(context.Background())
 	c.replicaReads.Store(cfg.ReplicaReads)

@@ -30,6 +30,18 @@ func (r *resolved) latest() moment {
 	return r.points[len(r.points)-1].mark
 }
 
+// position is where all writes up to a mark are; ok is false while that is not known.
+func (r *resolved) position(mark moment) (at LSN, ok bool) {
+	if mark == 0 {
+		return 0, true
+	}
+	i := sort.Search(len(r.points), func(i int) bool { return r.points[i].mark >= mark })
+	if i == len(r.points) {
+		return 0, false
+	}
+	return r.points[i].lsn, true
+}
+
 // raised is what a floor means now. Positions of an earlier timeline mean nothing any more: what they stood for is at or
 // below the first position of this one, or lost.
 func (r *resolved) raised(f floor) floor {

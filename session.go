@@ -85,10 +85,14 @@ func (s *Session) part(c *Cluster) *sessionPart {
 
 // sessionOf is the session's part that directives ask for; nil if they ask for none.
 func (c *Cluster) sessionOf(d *directives) *sessionPart {
-	if d.session == nil || len(c.servers) == 1 {
+	if d.session == nil {
 		return nil
 	}
-	return d.session.part(c)
+	p := d.session.part(c)
+	if len(c.servers) == 1 {
+		return nil // there are no replicas to keep from it; its Token says that something happened
+	}
+	return p
 }
 
 // The sessions of the statement at hand: that of its context, and that of its transaction.
@@ -144,8 +148,7 @@ func (p *sessionPart) sawReplica(g glance) {
 	if p.seen.srv != nil && p.seen.srv != g.srv {
 		p.settle(p.cluster.snap.Load())
 		if p.seen.srv != nil {
-			// Two reads at once, on two replicas: the primary has what either has seen.
-			raise(&p.written, p.cluster.marks.clock.Add(1))
+			p.sawAnything(p.cluster.snap.Load()) // two reads at once, on two replicas
 		}
 	}
 	if p.seen.srv == g.srv && g.began.Before(p.seen.ended) {
@@ -184,11 +187,7 @@ func (p *sessionPart) settle(snap *snapshot) {
 // raise raises the floor. Of two timelines the later one counts: what the earlier one had has become a part of it, or is
 // lost.
 func (p *sessionPart) raise(f floor, snap *snapshot) {
-	now := snap.resolved.raised(p.floor)
-	if f = snap.resolved.raised(f); f.timeline == now.timeline {
-		f.lsn = max(f.lsn, now.lsn)
-	}
-	p.floor = f
+	p.floor = snap.resolved.raised(p.floor).or(snap.resolved.raised(f))
 }
 
 // demand is what the session asks of the replica that serves a read of it now.
