@@ -12,6 +12,10 @@ func (c *Cluster) electPrimary(old, next *snapshot) {
 	w := &c.world
 	var best *member
 	var rival *member
+	start := !c.patient.Load()
+	if start && c.strangers(next) {
+		return
+	}
 	next.known = true
 	for i := range next.members {
 		m := &next.members[i]
@@ -37,10 +41,10 @@ func (c *Cluster) electPrimary(old, next *snapshot) {
 		case m.better(best):
 		case same(m.sample, best.sample):
 			// The one named first stands for both.
-		case m.srv == next.primary:
+		case m.srv == next.primary && !start:
 			w.rivals |= 1 << best.srv.index
 			best, rival = m, nil
-		case best.srv == next.primary:
+		case best.srv == next.primary && !start:
 			w.rivals |= 1 << i
 		default:
 			rival = m
@@ -60,7 +64,7 @@ func (c *Cluster) electPrimary(old, next *snapshot) {
 			next.primary = nil
 		}
 	case rival != nil:
-		next.primary = nil
+		next.primary, next.seenPrimary = nil, next.seenPrimary && !start
 		next.conflict = fmt.Errorf("pgsplit: %s and %s both say they are the primary", best.srv.name, rival.srv.name)
 	default:
 		next.primary, next.seenPrimary = best.srv, true
@@ -72,6 +76,36 @@ func (c *Cluster) electPrimary(old, next *snapshot) {
 			next.primaryDown = smp.asked
 		}
 	}
+}
+
+// strangers looks, as long as the handle has not begun to work, for primaries of different database systems. Which of them
+// answers first is chance, so none gets a statement: the DSN is wrong, and one of them is a database that nobody meant.
+func (c *Cluster) strangers(next *snapshot) bool {
+	w := &c.world
+	var one *member
+	for i := range next.members {
+		m := &next.members[i]
+		if m.role != RolePrimary || !m.healthy || m.static || w.ids[i].system == "" {
+			continue
+		}
+		if one == nil {
+			one = m
+		}
+		if w.ids[one.srv.index].system == w.ids[i].system {
+			continue
+		}
+		next.primary, next.seenPrimary = nil, false
+		next.conflict = fmt.Errorf("pgsplit: %s and %s are primaries of different database systems; the DSN must name the servers of one",
+			one.srv.name, m.srv.name)
+		w.system, w.timeline, w.history, w.rivals = "", 0, history{}, 0
+		next.known = true
+		for j := range next.members {
+			next.known = next.known && next.members[j].known
+		}
+		next.settled = next.known
+		return true
+	}
+	return false
 }
 
 // better says whether other is the better primary: not fenced where this one is, or of a higher timeline.

@@ -117,6 +117,8 @@ func (c *Cluster) judgePrimary(h *Health, snap *snapshot) {
 		in := "neither gets writes"
 		if snap.primary != nil {
 			in = "writes go to " + snap.primary.name
+		} else if snap.conflict != nil {
+			in += " (" + strings.TrimPrefix(snap.conflict.Error(), "pgsplit: ") + ")"
 		}
 		h.alert(AlertTwoPrimaries, "", "%d servers say they are the primary: %s; %s. What another takes meanwhile is lost to this one: shut it off.",
 			len(claims), strings.Join(claims, ", "), in)

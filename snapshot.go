@@ -248,6 +248,9 @@ func (c *Cluster) noteWrites(next *snapshot) {
 
 // judgeReplicas lists the replicas that may serve reads, with how far they have come.
 func (c *Cluster) judgeReplicas(next *snapshot) {
+	if next.conflict != nil {
+		return // whom they follow is anybody's guess
+	}
 	var primary *sample
 	claims := 0
 	for i := range next.members {

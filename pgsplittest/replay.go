@@ -117,6 +117,7 @@ func (s *Server) settleReplay(ctx context.Context, conn *pgx.Conn) error {
 	// confirmed, and shows by that very wait that the delay is in force.
 	short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
-	_ = s.waitForPause(short, conn)
+	// Only the waiting is cut short: a question that is would take the connection with it, and replay would stay paused.
+	_ = await(short, "replay to pause", func() (bool, error) { return s.paused(ctx, conn) })
 	return execSQL(ctx, conn, "SELECT pg_wal_replay_resume()")
 }
