@@ -47,7 +47,7 @@ const (
 	AlertNoReplica    AlertKind = "no_replica"    // no replica is fit: the primary carries all reads
 	AlertServerOut    AlertKind = "server_out"    // a server cannot be reached
 	AlertOtherSystem  AlertKind = "other_system"  // a server is of another database cluster
-	AlertLag          AlertKind = "lag"           // a replica is behind by more than alert_lag, or nobody knows how far
+	AlertLag          AlertKind = "lag"           // a replica is behind by more than alert_lag
 	AlertConnections  AlertKind = "connections"   // a server has nearly all connections in use that it takes
 	AlertBlind        AlertKind = "monitor_blind" // a server has not answered the monitor, which is why nobody knows
 )
@@ -56,6 +56,7 @@ const (
 const (
 	AdviceConflicts  AlertKind = "conflicts"   // long reads on a replica may be cancelled, or hold replay up
 	AdviceRights     AlertKind = "rights"      // the role may not see something that would help
+	AdviceLagUnknown AlertKind = "lag_unknown" // a replica does not tell how far it is behind (Aurora, a pooler over several servers)
 	AdviceSameServer AlertKind = "same_server" // two names of the DSN lead to one server
 )
 
@@ -213,7 +214,7 @@ func (c *Cluster) judgeLag(h *Health, snap *snapshot) {
 		}
 		switch {
 		case !s.LagKnown:
-			h.alert(AlertLag, s.Name, "Nobody knows how far the replica %s is behind: it tells no position, or there was no primary to compare it with.", s.Name)
+			h.advise(AdviceLagUnknown, s.Name, "Nobody knows how far the replica %s is behind: it tells no position, or there was no primary to compare it with. max_lag does not hold for it.", s.Name)
 		case s.Lag > c.cfg.AlertLag:
 			h.alert(AlertLag, s.Name, "The replica %s is %v behind (%d bytes of WAL); the alarm is set at %v.", s.Name, short(s.Lag), s.LagBytes, c.cfg.AlertLag)
 		}

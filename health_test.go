@@ -205,3 +205,34 @@ func TestHealthAdvises(t *testing.T) {
 		return !strings.Contains(fmt.Sprint(pgsplit.ClusterOf(db).Health(t.Context()).Advice), "GRANT")
 	})
 }
+
+// Servers that tell no positions are no reason for an alarm that never ends.
+func TestHealthAdvisesWhereTheLagIsNotKnown(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1})
+	for _, f := range []string{"pg_last_wal_replay_lsn()", "pg_current_wal_insert_lsn()"} {
+		require.NoError(t, c.Primary.Exec("revoke execute on function "+f+" from public"))
+	}
+	require.NoError(t, c.WaitForCatchUp())
+	db := open(t, dsnWith(c.DSN(), "monitor_timeout=5s"))
+	h := pgsplit.ClusterOf(db).Health(t.Context())
+	require.Empty(t, h.Alerts)
+	require.Contains(t, fmt.Sprint(h.Advice), fmt.Sprintf("how far the replica 127.0.0.1:%d is behind", c.Replicas[0].Port))
+	require.False(t, serverOf(h, c.Replicas[0]).LagKnown)
+	require.Equal(t, pgsplit.RoleReplica, serverOf(h, c.Replicas[0]).Role)
+}
+
+// Roles that are configured are not doubted, and the servers are asked all the same.
+func TestHealthUnderStaticRoles(t *testing.T) {
+	c := calm(t)
+	other := pgsplittest.Start(t, pgsplittest.Options{FreshSystem: true})
+	db := open(t, dsnWith(c.Primary.DSN(), "roles=static", "monitor_timeout=5s", "replicas="+url.QueryEscape(other.Primary.DSN())))
+	h := pgsplit.ClusterOf(db).Health(t.Context())
+	require.Empty(t, h.Alerts)
+	require.True(t, h.Available)
+	require.Positive(t, h.Servers[1].Connections)
+	require.NoError(t, other.Primary.Stop())
+	eventually(t, func() bool {
+		h := pgsplit.ClusterOf(db).Health(t.Context())
+		return len(h.Alerts) == 2 && h.Alerts[0].Kind == pgsplit.AlertServerOut && h.Alerts[1].Kind == pgsplit.AlertNoReplica
+	})
+}
