@@ -108,15 +108,16 @@ func (c *Cluster) strangers(next *snapshot) bool {
 	return false
 }
 
-// better says whether other is the better primary: not fenced where this one is, or of a higher timeline.
+// better says whether other is the better primary: of a higher timeline, since what is written to the lower one is lost; on
+// the same timeline, not fenced where this one is.
 func (m *member) better(other *member) bool {
 	if m.static || other.static {
 		return false
 	}
-	if m.sample.readOnly != other.sample.readOnly {
-		return m.sample.readOnly
+	if a, b := m.sample.timeline, other.sample.timeline; a != b && a != 0 && b != 0 {
+		return b > a
 	}
-	return other.sample.timeline > m.sample.timeline
+	return m.sample.readOnly && !other.sample.readOnly
 }
 
 func (w *world) foreign(i int) bool {

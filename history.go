@@ -44,6 +44,26 @@ func (h *history) add(seen time.Time, lsn LSN, step time.Duration) {
 	h.points = append(h.points, point{seen, lsn})
 }
 
+// behind is about how far a server was behind when it was asked. Between two points positions are taken to grow evenly.
+func (h *history) behind(s *sample) time.Duration {
+	i := sort.Search(len(h.points), func(i int) bool { return h.points[i].lsn > s.position })
+	if i == 0 || i == len(h.points) {
+		return 0
+	}
+	a, b := h.points[i-1], h.points[i]
+	part := float64(s.position-a.lsn) / float64(b.lsn-a.lsn)
+	return max(0, s.asked.Sub(a.seen.Add(time.Duration(part*float64(b.seen.Sub(a.seen))))))
+}
+
+// before is when the last sample up to a time was asked for; zero: there is none.
+func (h *history) before(t time.Time) time.Time {
+	i := sort.Search(len(h.points), func(i int) bool { return h.points[i].seen.After(t) })
+	if i == 0 {
+		return time.Time{}
+	}
+	return h.points[i-1].seen
+}
+
 // reached returns when the primary was last seen at or below a replica's position. ok is false when the replica is
 // behind everything that is remembered; the time is then that of the oldest point, and the lag at least its age.
 func (h *history) reached(lsn LSN) (seen time.Time, ok bool) {

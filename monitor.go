@@ -2,7 +2,6 @@ package pgsplit
 
 import (
 	"context"
-	"math/rand/v2"
 	"net"
 	"sync/atomic"
 	"time"
@@ -12,25 +11,15 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
-const (
-	// pauseAfter is how long a handle may go unused before its monitors stop asking.
-	pauseAfter = time.Minute
-
-	// samplePace is the shortest time between two samples of one server while somebody waits for a position, and
-	// samplePaceSlow what it grows to while the server makes no progress. retryPace is the same for servers that fail.
-	samplePace     = 2 * time.Millisecond
-	samplePaceSlow = 50 * time.Millisecond
-	retryPace      = 50 * time.Millisecond
-
-	// monitorConnectTimeout bounds a connection attempt of a monitor; it costs nobody else anything.
-	monitorConnectTimeout = 3 * time.Second
-)
+// monitorConnectTimeout bounds a connection attempt of a monitor; it costs nobody else anything.
+const monitorConnectTimeout = 3 * time.Second
 
 // monitor looks at one server from a goroutine and a connection of its own, so that a server that does not answer
 // costs nobody else anything. There is at most one question under way.
 type monitor struct {
-	srv  *server
-	wake chan struct{}
+	srv   *server
+	wake  chan struct{}
+	beats chan time.Time // when the primary was asked; see Cluster.beat
 
 	conn    *pgx.Conn
 	opened  time.Time // when the server had accepted it
@@ -39,6 +28,8 @@ type monitor struct {
 	surveys atomic.Bool // somebody wants to know more than a sample says
 	stale   atomic.Bool // the connection leads to another instance than new ones do
 
+	timed   bool          // the next look has been timed by a beat
+	behind  time.Duration // a replica: by about how much, as of the last look
 	checked time.Time     // when the catalog's fingerprint was last asked for
 	cost    time.Duration // how long that took
 
@@ -48,7 +39,9 @@ type monitor struct {
 	fails int // looks in a row that failed
 }
 
-func newMonitor(s *server) *monitor { return &monitor{srv: s, wake: make(chan struct{}, 1)} }
+func newMonitor(s *server) *monitor {
+	return &monitor{srv: s, wake: make(chan struct{}, 1), beats: make(chan time.Time, 1)}
+}
 
 // poke asks for a sample as soon as the pace allows it. It never blocks.
 func (m *monitor) poke() {
@@ -75,6 +68,11 @@ func (m *monitor) run() {
 		case <-c.life.Done():
 			return
 		case <-timer.C:
+		case asked := <-m.beats:
+			if wait, ok := m.follow(asked); ok {
+				timer.Reset(wait)
+			}
+			continue
 		case <-m.wake:
 			if !m.rest() {
 				return
@@ -87,54 +85,12 @@ func (m *monitor) run() {
 	}
 }
 
-// rest keeps the pace; it reports false when the handle closes meanwhile.
-func (m *monitor) rest() bool {
-	pace := min(samplePace<<min(m.short/8, 5), samplePaceSlow)
-	if m.fails > 0 {
-		pace = retryPace
-	}
-	wait := pace - time.Since(m.last)
-	if wait <= 0 {
-		return true
-	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-m.srv.cluster.life.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}
-
-// pause is the time until the next periodic look, with some jitter so that many handles do not ask in step.
-func (m *monitor) pause() time.Duration {
-	c := m.srv.cluster
-	if time.Now().UnixNano()-c.used.Load() > int64(pauseAfter) {
-		return 1<<63 - 1
-	}
-	d := c.interval(time.Now())
-	if m.fails > 0 {
-		d = min(d, retryPace<<min(m.fails, 8)) // it may have been a hiccup: the first tries come sooner
-	}
-	return d - rand.N(d/10+1)
-}
-
-// interval is the time between two looks at a server: monitor_interval, or as often as a bound of the lag needs it.
-func (c *Cluster) interval(now time.Time) time.Duration {
-	d := c.cfg.MonitorInterval
-	for _, bound := range []time.Duration{c.cfg.MaxLag, c.tightest.now(now)} {
-		if bound > 0 {
-			d = min(d, max(bound/4, samplePace))
-		}
-	}
-	return d
-}
-
 // look takes one sample. It reports false when there is nothing to look at: the connector's connections are not pgx's.
 func (m *monitor) look() bool {
 	c, s := m.srv.cluster, m.srv
-	m.last = time.Now()
+	m.last, m.timed = time.Now(), false
+	s.asking.Store(int64(m.last.Sub(epoch)))
+	defer s.asking.Store(0)
 	smp, err := m.sample()
 	if err == errNotPgx {
 		c.observeBlind(s)
@@ -165,7 +121,12 @@ func (m *monitor) look() bool {
 	}
 	before := c.snap.Load()
 	c.observe(s, smp, nil)
+	s.asking.Store(0)
 	after := c.snap.Load()
+	m.behind = after.members[s.index].behind
+	if after.primary == s {
+		c.beat(smp.asked)
+	}
 	m.followUp(before, after)
 	if after.primary == s {
 		m.checkDefinitions()

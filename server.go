@@ -23,6 +23,7 @@ type server struct {
 	name      string
 	connector driver.Connector
 	watcher   driver.Connector // for the monitor's own connection
+	asking    atomic.Int64     // since when its monitor waits for an answer, in ns after epoch; 0: it does not
 	weight    float64          // share in the reads, see Config.Weights
 
 	inflight atomic.Int64 // checkouts that hold a backend of this server, or are getting one

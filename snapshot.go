@@ -38,15 +38,17 @@ type member struct {
 	since  time.Time // since when; a sample has to be asked for after that to make it healthy again
 	until  time.Time // not before then, whatever samples say
 
-	found   bool      // the monitor has confirmed that it is not healthy, or will leave it alone for a while
-	told    bool      // log and hooks know
-	out     time.Time // since when it has not been healthy without a break; zero: it is, or was not asked yet
-	lags    bool      // further behind than max_lag when the snapshot was made
-	back    time.Time // when it came back after it had been found not healthy: it warms up since then
-	aside   error     // why it serves no reads although it is healthy; nil: it may
-	reached time.Time // a replica's lag is the age of this: when the primary was last seen at a position that it has
-	left    LSN       // its position when the primary changed; see follows
-	has     moment    // a replica: it has the writes up to this mark
+	found   bool          // the monitor has confirmed that it is not healthy, or will leave it alone for a while
+	told    bool          // log and hooks know
+	out     time.Time     // since when it has not been healthy without a break; zero: it is, or was not asked yet
+	lags    bool          // further behind than max_lag when the snapshot was made
+	back    time.Time     // when it came back after it had been found not healthy: it warms up since then
+	aside   error         // why it serves no reads although it is healthy; nil: it may
+	reached time.Time     // a replica's lag is the age of this: when the primary was last seen at a position that it has
+	left    LSN           // where it was when the primary changed, or when it was first seen on another timeline than that
+	strayed bool          // it has what the primary does not have; see follows
+	behind  time.Duration // about how far a replica was behind when it was asked: good for timing only
+	has     moment        // a replica: it has the writes up to this mark
 }
 
 // lag is how far a replica is behind, as of now; known is false where positions are not to be had.
@@ -56,9 +58,22 @@ func (s *snapshot) lag(m *member, now time.Time) (lag time.Duration, known bool)
 	}
 	if !s.primaryDown.IsZero() {
 		now = s.primaryDown
+	} else if s.primary != nil {
+		if asked := s.primary.asking.Load(); asked != 0 {
+			if t := epoch.Add(time.Duration(asked) + answerTime); t.Before(now) {
+				now = t
+			}
+		}
 	}
 	return max(0, now.Sub(m.reached)), true
 }
+
+// answerTime is how long a primary that is well takes to answer a sample, at the most. While one that stands still is waited for,
+// its replicas do not fall behind.
+const answerTime = 20 * time.Millisecond
+
+// epoch is where times that are kept as numbers begin; it has a monotonic clock.
+var epoch = time.Now()
 
 // primaryHealthy says whether there is a primary that answers.
 func (s *snapshot) primaryHealthy() bool {
@@ -272,7 +287,7 @@ func (c *Cluster) judgeReplicas(next *snapshot) {
 			continue
 		}
 		if m.sample != nil {
-			m.reached = c.world.lagBase(m.sample)
+			m.reached, m.behind = c.world.lagBase(m.sample), c.world.history.behind(m.sample)
 			m.has = next.resolved.has(m.sample.position, m.sample.timeline)
 			if primary != nil && !m.follows(primary, claims) {
 				m.aside = errTimeline
@@ -300,16 +315,20 @@ func (w *world) lagBase(smp *sample) time.Time {
 }
 
 // follows says whether a standby can be taken to follow the primary. Where its timeline is the primary's it does. Where
-// it is not (or not yet: an ordinary role learns of it with the next restartpoint) it must not be ahead of the primary,
-// and after a change of primary it has to have moved, with nobody else claiming to be the primary: a standby left on the
-// old timeline does not move, or follows another.
+// it is not (or not yet: an ordinary role learns of it with the next restartpoint) it must never have been ahead of the
+// primary, and it must have moved since the primary changed or since it was first seen, with nobody else claiming to be
+// the primary: a standby left on the old timeline does not move, or follows another.
 func (m *member) follows(primary *sample, claims int) bool {
 	s := m.sample
 	if s.timeline == 0 || primary.timeline == 0 || s.timeline == primary.timeline {
+		m.left, m.strayed = 0, false
 		return true
 	}
 	if s.position > primary.position && s.asked.Before(primary.asked) {
-		return false
+		m.strayed = true
 	}
-	return m.left == 0 || s.position != m.left && claims <= 1
+	if m.left == 0 {
+		m.left = s.position
+	}
+	return !m.strayed && s.position != m.left && claims <= 1
 }

@@ -1,0 +1,126 @@
+package pgsplit
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// When servers are looked at.
+//
+// The primary's monitor sets the beat, and the replicas' follow it: a replica's lag is the age of the last position of the
+// primary that it has reached, so it is seen most exactly when the replica is asked just after it has come to one.
+
+const (
+	// pauseAfter is how long a handle may go unused before its monitors stop asking.
+	pauseAfter = time.Minute
+
+	// samplePace is the shortest time between two samples of one server while somebody waits for a position, and
+	// samplePaceSlow what it grows to while the server makes no progress. retryPace is the same for servers that fail.
+	samplePace     = 2 * time.Millisecond
+	samplePaceSlow = 50 * time.Millisecond
+	retryPace      = 50 * time.Millisecond
+
+	// offbeat is how long after the moment at which a replica should have reached the primary's position it is asked.
+	offbeat = 10 * time.Millisecond
+)
+
+// rest keeps the pace; it reports false when the handle closes meanwhile.
+func (m *monitor) rest() bool {
+	pace := min(samplePace<<min(m.short/8, 5), samplePaceSlow)
+	if m.fails > 0 {
+		pace = retryPace
+	}
+	wait := pace - time.Since(m.last)
+	if wait <= 0 {
+		return true
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-m.srv.cluster.life.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// pause is the time until the next periodic look. It has some jitter, so that many handles do not ask in step.
+func (m *monitor) pause() time.Duration {
+	c := m.srv.cluster
+	if time.Now().UnixNano()-c.used.Load() > int64(pauseAfter) {
+		return 1<<63 - 1
+	}
+	d := c.interval(time.Now())
+	if m.fails > 0 {
+		d = min(d, retryPace<<min(m.fails, 8)) // it may have been a hiccup: the first tries come sooner
+	}
+	if m.fails == 0 && c.snap.Load().primary != m.srv {
+		if wait, ok := m.align(d); ok {
+			return wait
+		}
+		return d // the primary's beat comes before that
+	}
+	return d - rand.N(d/10+1)
+}
+
+// interval is the time between two looks at a server: monitor_interval, or as often as a bound of the lag needs it.
+func (c *Cluster) interval(now time.Time) time.Duration {
+	d := c.cfg.MonitorInterval
+	for _, bound := range []time.Duration{c.cfg.MaxLag, c.tightest.now(now)} {
+		if bound > 0 {
+			d = min(d, max(bound/4, samplePace))
+		}
+	}
+	return d
+}
+
+// beat tells the replicas' monitors when the primary was asked.
+func (c *Cluster) beat(asked time.Time) {
+	for _, m := range c.watch {
+		select {
+		case <-m.beats: // nobody has heard the one before
+		default:
+		}
+		select {
+		case m.beats <- asked:
+		default:
+		}
+	}
+}
+
+// follow is how long to wait for the look that belongs to a beat; ok is false if the beat is of no interest. The time between
+// two looks stays the interval at most, and half of it at least.
+func (m *monitor) follow(asked time.Time) (wait time.Duration, ok bool) {
+	c := m.srv.cluster
+	if m.timed || m.fails > 0 || c.snap.Load().primary == m.srv {
+		return 0, false
+	}
+	d := c.interval(asked)
+	next := asked.Add(m.behind + offbeat)
+	if next.Sub(m.last) < d/2 {
+		return 0, false
+	}
+	if latest := m.last.Add(d); next.After(latest) {
+		next = latest
+	}
+	m.timed = true
+	return time.Until(next), true
+}
+
+// align is the same for a replica that is behind by more than the interval: the beat that it will have reached is long past. Once
+// it is in step the next beat is nearly an interval away.
+func (m *monitor) align(d time.Duration) (wait time.Duration, ok bool) {
+	if m.behind+offbeat < d {
+		return 0, false
+	}
+	c := m.srv.cluster
+	c.mu.Lock()
+	beat := c.world.history.before(m.last.Add(d - m.behind - offbeat))
+	c.mu.Unlock()
+	next := beat.Add(m.behind + offbeat)
+	if beat.IsZero() || next.Sub(m.last) < d/10 {
+		return 0, false
+	}
+	m.timed = true
+	return time.Until(next), true
+}
