@@ -33,6 +33,7 @@ func observing(t *testing.T, servers int, system ...string) *observed {
 		}
 		c.observeIdentity(c.servers[i], identity{system: id})
 	}
+	c.patient.Store(true) // it has begun to work
 	return &observed{c, t, time.Now()}
 }
 
@@ -99,14 +100,9 @@ func TestOfTwoPrimariesOnOneTimelineTheOneInUseStaysAndAtStartThereIsNone(t *tes
 	o.is(1, 0)
 
 	o = observing(t, 2)
-	o.servers[0].cluster.change(func(next *snapshot) {
-		for i := range next.members {
-			smp := primaryAt(1, at)
-			smp.instance = o.servers[i].name
-			m := &next.members[i]
-			m.known, m.healthy, m.role, m.sample = true, true, RolePrimary, &smp
-		}
-	})
+	o.patient.Store(false)
+	o.primary(0, 1, at)
+	o.primary(1, 1, at)
 	o.is(-1)
 	require.ErrorContains(t, o.snap.Load().conflict, "h0:5432 and h1:5432 both say they are the primary")
 }
