@@ -45,13 +45,19 @@ func (v turncoat) handle(t *testing.T) *sql.DB {
 	return handle(t, v.c, "max_lag=0")
 }
 
-// settled waits until the replica is known to have replayed the schema that the handle knows.
+// settled waits until all replicas are known to have replayed the schema that the handle knows.
 func settled(t *testing.T, db *sql.DB) {
 	t.Helper()
 	eventually(t, func() bool {
 		require.NoError(t, db.PingContext(t.Context()))
-		return pgsplit.ClusterOf(db).UpToDate(1)
-	}, "the replica does not catch up")
+		cluster := pgsplit.ClusterOf(db)
+		for i, s := range cluster.Stats().Servers {
+			if s.Role == pgsplit.RoleReplica && !cluster.UpToDate(i) {
+				return false
+			}
+		}
+		return true
+	}, "a replica does not catch up")
 }
 
 func TestARefusalIsRememberedForTheWholeHandleAndShown(t *testing.T) {
