@@ -125,7 +125,7 @@ func (m *matrix) run(e event) {
 	m.rows = append(m.rows, fmt.Sprintf("%-36s %6d %6d %6d %5d  %6d %6d/%-3d %6d  %7s %7s %7s %7s %7s %5d", e.name,
 		n[0], n[1], n[2], n[3], n[4], n[5], mayFail(e, connections), n[6],
 		ms(slowest), ms(ep.left), ms(ep.back), ms(ep.resumed), ms(took), len(m.told.lines(""))-told))
-	if told = len(m.told.lines("")) - told; told > 15 {
+	if told = len(m.told.lines("")) - told; told > 40 { // a busy machine makes servers look silent; a line for each statement would be hundreds
 		m.t.Errorf("%s: %d lines in the log for one event", e.name, told)
 	}
 	errors := m.load.takeErrors()
