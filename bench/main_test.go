@@ -1,0 +1,68 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// bench is the command, built without the race detector, which would measure itself.
+var bench string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "pgsplit-bench-")
+	if err == nil {
+		bench = filepath.Join(dir, "bench")
+		var out []byte
+		if out, err = exec.Command("go", "build", "-race=false", "-o", bench, ".").CombinedOutput(); err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// run runs the command and returns what it printed.
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, bench, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // its servers end with it
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
+	t.Logf("bench %v\n%s", args, out)
+	return string(out), err
+}
+
+func TestPgsplitAddsNoAllocationsAndFewPercentToAStatement(t *testing.T) {
+	_, err := run(t, "exact", "-short")
+	require.NoError(t, err)
+}
+
+func TestTheExactFiguresNoticeADefect(t *testing.T) {
+	for fault, complaint := range map[string]string{
+		"spin=20us": "ns more than pgx",
+		"trips=1":   "ns more than pgx",
+		"allocs=2":  "allocations more than pgx",
+	} {
+		out, err := run(t, "exact", "-short", "-goroutines", "1", "-fault", fault)
+		require.Error(t, err, fault)
+		for _, config := range []string{"one server", "replica", "replica, strict"} {
+			for _, statement := range []string{"SELECT", "INSERT"} {
+				require.Regexp(t, fmt.Sprintf(`(?m)^%s, %s, 1 goroutines: .*%s`, statement, config, complaint), out, fault)
+			}
+		}
+	}
+}
