@@ -3,6 +3,7 @@
 //	pgsplit demo    shows on real PostgreSQL servers what the driver does
 //	pgsplit route   shows where statements would go, and why
 //	pgsplit check   says how the servers of a DSN are, and what is wrong with them
+//	pgsplit verify  puts read-your-writes to the test
 //
 // "pgsplit help" lists the commands, "pgsplit help <command>" the flags of one.
 //
@@ -37,7 +38,7 @@ type command struct {
 }
 
 // commands are all of them, in the order of the list.
-var commands = []command{demoCommand, routeCommand, checkCommand}
+var commands = []command{demoCommand, routeCommand, checkCommand, verifyCommand}
 
 // errUsage, wrapped, says that the command line is wrong.
 var errUsage = errors.New("wrong usage")

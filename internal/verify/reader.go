@@ -1,0 +1,106 @@
+package verify
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/pgsplit/pgsplit"
+)
+
+// errDiscard has database/sql close a connection.
+var errDiscard = driver.ErrBadConn
+
+const recovery = "pg_is_in_recovery()"
+
+// read reads a row, its own or another's, and holds what it got against what was promised.
+func (w *worker) read(ctx context.Context) {
+	t, row := w.rand.IntN(tables), w.id
+	if w.rand.IntN(3) == 0 {
+		row = w.rand.IntN(w.opts.Workers)
+	}
+	promised := w.done[t][row].Load()
+	if w.opts.Mode == Session {
+		promised = 0
+		if row == w.id {
+			promised = w.mine[t]
+		}
+	}
+	key := [2]int{t, row}
+	before := w.seen[key]
+	got, replica, err := w.ask(ctx, t, row)
+	if err != nil {
+		w.errors.Add(1)
+		return
+	}
+	w.reads.Add(1)
+	if replica {
+		w.replica.Add(1)
+	}
+	if got < promised {
+		w.violated(&w.stale, "worker %d read %d of row %d of t%d, %d was written (replica: %v)", w.id, got, row, t, promised, replica)
+	} else if w.opts.Mode == Session && got < before {
+		w.violated(&w.backward, "worker %d read %d of row %d of t%d after it had read %d (replica: %v)", w.id, got, row, t, before, replica)
+	}
+	w.seen[key] = max(before, got)
+}
+
+// ask reads a row in one of many ways.
+func (w *worker) ask(ctx context.Context, t, row int) (v int64, replica bool, err error) {
+	db := w.db
+	ctx = w.within(ctx)
+	way := w.rand.IntN(9)
+	if w.opts.Mode == Session && way == 8 {
+		// In another process.
+		s, err := pgsplit.ResumeSession(ctx, w.session.Token(), w.other)
+		if err != nil {
+			return 0, false, err
+		}
+		defer func() {
+			back, errBack := pgsplit.ResumeSession(ctx, s.Token(), w.db)
+			if errBack != nil { // its time is over
+				back, v, err = pgsplit.NewSession(), 0, errBack
+				clear(w.seen)
+				w.mine = [tables]int64{}
+			}
+			w.session = back // the first one knows nothing of what was read there
+		}()
+		ctx, db = pgsplit.WithSession(ctx, s), w.other
+	}
+	query := fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
+	switch way {
+	case 1:
+		query = fmt.Sprintf("select v, %s from %s.vv%d where id = $1", recovery, schema, t)
+	case 2:
+		query = fmt.Sprintf("select a.v, %s from %s a join %s b using (id) where id = $1", recovery, table(t), table((t+1)%tables))
+	case 3:
+		query = fmt.Sprintf("select %s.f%d($1), %s", schema, t, recovery)
+	case 4:
+		query = fmt.Sprintf("with x as (select * from %s.v%d) select max(v), bool_or(%s) from x where id = $1", schema, t, recovery)
+	case 5:
+		return w.askStatement(ctx, query, row)
+	case 6:
+		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+		if err != nil {
+			return 0, false, err
+		}
+		defer tx.Rollback()
+		err = tx.QueryRowContext(ctx, query, row).Scan(&v, &replica)
+		return v, replica, err
+	}
+	err = db.QueryRowContext(ctx, query, row).Scan(&v, &replica)
+	return v, replica, err
+}
+
+func (w *worker) askStatement(ctx context.Context, query string, row int) (v int64, replica bool, err error) {
+	st := w.prep[query]
+	if st == nil {
+		if st, err = w.db.PrepareContext(ctx, query); err != nil {
+			return 0, false, err
+		}
+		w.prep[query] = st
+	}
+	err = st.QueryRowContext(ctx, row).Scan(&v, &replica)
+	return v, replica, err
+}
