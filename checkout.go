@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/pgsplit/pgsplit/internal/broken"
 	"github.com/pgsplit/pgsplit/internal/statement"
 )
 
@@ -280,6 +281,11 @@ func (c *Conn) endCheckout() {
 func (c *Conn) watchRows(b *backend, rows driver.Rows) driver.Rows {
 	if !b.dirty || !c.cluster.tracksWrites() && len(b.touched.sessions) == 0 || c.st.Read() && !c.mayWrite() && b.txStatus() != 'I' {
 		c.finish(b, nil)
+		return rows
+	}
+	if broken.EarlyMark.Load() && b.txStatus() != 'T' {
+		c.unhold()
+		c.wrote(b, true)
 		return rows
 	}
 	own := b.touched.clone()

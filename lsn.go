@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/pgsplit/pgsplit/internal/broken"
 )
 
 // LSN is a position in PostgreSQL's write-ahead log, in bytes. It is only comparable with positions of the same
@@ -43,6 +45,9 @@ const (
 // page, the insert position already lies behind the next page's header, where no standby will be before more log
 // arrives; on an idle primary a plain comparison would wait for ever.
 func (g walGeometry) floor(l LSN) LSN {
+	if broken.PageHeaders.Load() {
+		return l
+	}
 	page, segment := g.page, g.segment
 	if page == 0 {
 		page = defaultWALPage

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pgsplit/pgsplit/internal/broken"
 	"github.com/pgsplit/pgsplit/internal/secondjudge"
 )
 
@@ -135,6 +136,9 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 // sample counts if it was asked for after the connection was opened, and of the same server: one name may lead to several.
 func (c *Cluster) stillFit(b *backend, snap *snapshot, d demand) bool {
 	m := &snap.members[b.srv.index]
+	if broken.OldSample.Load() {
+		return true
+	}
 	if smp := m.sample; smp == nil || smp.position == 0 || smp.asked.After(b.opened) && smp.instance == b.instance {
 		return d.metOver(b, m)
 	}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgsplit/pgsplit/internal/broken"
 )
 
 // sample is what one look at a server said. It is immutable.
@@ -82,6 +85,9 @@ func row(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, error)
 // takeSample asks a server for its role and positions by one of the texts above. A server that refuses the positions is
 // asked for its role; refused says that it has.
 func takeSample(ctx context.Context, conn *pgconn.PgConn, sql string) (smp *sample, refused bool, err error) {
+	if broken.WritePosition.Load() {
+		sql = strings.Replace(sql, "pg_current_wal_insert_lsn() end", "pg_current_wal_lsn() end", 1)
+	}
 	asked := time.Now()
 	values, err := row(ctx, conn, sql)
 	var pgErr *pgconn.PgError

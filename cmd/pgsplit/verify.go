@@ -80,7 +80,9 @@ func runVerify(ctx context.Context, out io.Writer, opts verify.Options, modes, c
 			if opts.DSN == "" {
 				if cluster == nil {
 					var err error
-					if cluster, err = pgsplittest.Run(ctx, pgsplittest.Options{Replicas: replicas}); err != nil {
+					if cluster, err = pgsplittest.Run(ctx, pgsplittest.Options{
+						Replicas: replicas, Parameters: map[string]string{"wal_writer_delay": "10ms"}, // for synchronous_commit=off
+					}); err != nil {
 						return err
 					}
 				}

@@ -32,7 +32,7 @@ type Options struct {
 	Reads    int64         // or until so many reads; 0: no limit
 	Workers  int
 	Think    time.Duration // between a worker's operations
-	Huge     bool          // results of megabytes, which hold up the commit behind them, too
+	Huge     bool          // write with results of megabytes, which hold up the commit behind them
 	Disturb  *Disturber    // nil: leave the servers alone
 }
 

@@ -59,11 +59,11 @@ func (w *worker) write(ctx context.Context, t int) {
 	ctx = w.within(ctx)
 	w.value++
 	ways := []func(context.Context, string) error{w.exec, w.returning, w.large, w.prepared, w.tx, w.begin}
-	if w.rand.IntN(30) == 0 {
+	if w.rand.IntN(100) == 0 {
 		ways = append(ways[:0], w.raw, w.several) // they concern every read
 	}
 	if w.opts.Huge {
-		ways = append(ways, w.huge)
+		ways = append(ways[:0], w.huge)
 	}
 	text := fmt.Sprintf("update %s set v = %d where id = %d", table(t), w.value, w.id)
 	if err := ways[w.rand.IntN(len(ways))](ctx, text); err != nil {
