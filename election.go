@@ -140,6 +140,7 @@ func (c *Cluster) crown(old, next *snapshot, m *member) {
 	if changed {
 		w.history = history{}
 		next.resolved = resolved{}
+		c.floor.Store(0)
 		for i := range next.members {
 			if o := &next.members[i]; o.sample != nil {
 				o.left = o.sample.position

@@ -146,7 +146,7 @@ func (m *monitor) followUp(before, after *snapshot) {
 	} else {
 		m.short++
 	}
-	if !c.tracksWrites() || !c.someoneNeeds() {
+	if !c.someoneNeeds() {
 		return
 	}
 	if after.primary == s {

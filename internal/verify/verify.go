@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "github.com/pgsplit/pgsplit" // the driver
+	"github.com/pgsplit/pgsplit"
 )
 
 // The modes: what is promised for a read.
@@ -46,6 +46,7 @@ type Report struct {
 	Backward int64 // reads that were older than an earlier one of their session
 	Errors   int64 // statements that failed; none of them counts
 	Example  string
+	Reasons  map[string]int64 // why statements ran on the primary, or on a replica
 }
 
 // Share is the part of the reads that replicas have served, in percent.
@@ -98,7 +99,12 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	r.work(ctx)
 	report := &Report{
 		Mode: opts.Mode, Writes: r.writes.Load(), Reads: r.reads.Load(), Replica: r.replica.Load(),
-		Stale: r.stale.Load(), Backward: r.backward.Load(), Errors: r.errors.Load(),
+		Stale: r.stale.Load(), Backward: r.backward.Load(), Errors: r.errors.Load(), Reasons: map[string]int64{},
+	}
+	for _, s := range pgsplit.ClusterOf(r.db).Stats().Servers {
+		for reason, n := range s.Routed {
+			report.Reasons[reason.String()] += n
+		}
 	}
 	if e := r.example.Load(); e != nil {
 		report.Example = *e

@@ -26,7 +26,7 @@ func check(t *testing.T, opts verify.Options) *verify.Report {
 	t.Helper()
 	report, err := verify.Run(t.Context(), opts)
 	require.NoError(t, err)
-	t.Log(report, report.Example)
+	t.Log(report, report.Reasons, report.Example)
 	require.NotZero(t, report.Reads)
 	require.NotZero(t, report.Writes)
 	return report
