@@ -5,7 +5,7 @@ import "strings"
 // misspelt gives the key that is meant by one which is not right but nearly so, or which claims to be pgsplit's; "" for every
 // other. What is left are settings of pgx and of the server.
 func misspelt(key string) string {
-	if isOwnKey(key) || isIgnoredKey(key) {
+	if isOwnKey(key) || isIgnoredKey(key) || key == "role" { // a setting of the server, and one letter from ours
 		return ""
 	}
 	bare, claimed := strings.ToLower(key), false
