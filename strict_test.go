@@ -60,15 +60,17 @@ func (f *freshness) write(ctx context.Context, db *sql.DB, id int, v int64) erro
 	}
 }
 
+// run goes on in rounds, until so many reads were made: a write of each worker, and reads of it from the moment when
+// nobody but the primary has it to that when the replicas have.
 func (f *freshness) run(t *testing.T, db *sql.DB, workers int, reads int64, first int64) {
-	var wg sync.WaitGroup
-	for id := 1; id <= workers; id++ {
-		wg.Go(func() {
-			for v := first; f.reads.Load() < reads; v++ {
+	for v := first; f.reads.Load() < reads && !t.Failed(); v++ {
+		var wg sync.WaitGroup
+		for id := 1; id <= workers; id++ {
+			wg.Go(func() {
 				if !assert.NoError(t, f.write(t.Context(), db, id, v)) {
 					return
 				}
-				for range 20 {
+				for range 50 {
 					var got int64
 					var replica bool
 					err := db.QueryRowContext(t.Context(), "select v, pg_is_in_recovery() from counter where id = $1", id).Scan(&got, &replica)
@@ -83,14 +85,14 @@ func (f *freshness) run(t *testing.T, db *sql.DB, workers int, reads int64, firs
 						f.onReplica.Add(1)
 					}
 				}
-			}
-		})
+			})
+		}
+		wg.Wait()
 	}
-	wg.Wait()
 }
 
 // strictReads is for each of the six conditions, so that -strict=100000 makes 600,000 reads.
-var strictReads = flag.Int64("strict", 2500, "make `n` reads in each condition of the read-your-writes tests")
+var strictReads = flag.Int64("strict", 6000, "make `n` reads in each condition of the read-your-writes tests")
 
 // conditions runs a test on replicas that keep up, that are late, and one of which stands still, each with commits that
 // wait for the disk and that do not. read_your_writes is as given.
