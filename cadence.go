@@ -21,7 +21,7 @@ const (
 	retryPace      = 50 * time.Millisecond
 
 	// offbeat is how long after the moment at which a replica should have reached the primary's position it is asked.
-	offbeat = 10 * time.Millisecond
+	offbeat = 15 * time.Millisecond
 )
 
 // rest keeps the pace; it reports false when the handle closes meanwhile.
