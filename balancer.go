@@ -119,7 +119,17 @@ func (fastest) Pick(candidates []Candidate) int {
 	if b >= a {
 		b++
 	}
-	known := candidates[a].Latency > 0 && candidates[b].Latency > 0
+	known := candidates[b].Latency > 0
+	if known != (candidates[a].Latency > 0) {
+		// One read at a time finds out about a replica of which nothing is known.
+		if known {
+			a, b = b, a
+		}
+		if candidates[b].InFlight == 0 {
+			return b
+		}
+		return a
+	}
 	if candidates[b].cost(known)*alike < candidates[a].cost(known) {
 		return b
 	}
@@ -127,8 +137,8 @@ func (fastest) Pick(candidates []Candidate) int {
 }
 
 // cost grows with the work that a candidate already has, and with the square of its latency: whoever sends a read to a
-// server that takes ten times as long also waits there ten times as long before the next. While one of two candidates has not
-// been measured, only their work is compared.
+// server that takes ten times as long also waits there ten times as long before the next. While nothing has been measured, only
+// the work is compared.
 func (c *Candidate) cost(known bool) float64 {
 	work := float64(c.InFlight+1) / c.Weight
 	if !known {

@@ -53,3 +53,6 @@ func (c *Cluster) IgnoreSchema() (unlock func()) {
 	c.reading.Lock()
 	return c.reading.Unlock
 }
+
+// Rest makes the handle look as if it had not been used for more than a minute.
+func (c *Cluster) Rest() { c.used.Store(time.Now().Add(-pauseAfter - time.Second).UnixNano()) }

@@ -43,11 +43,9 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 			err = silent(err)
 		}
 		if err == nil {
-			if !start.IsZero() && b.warm {
-				now := time.Now()
-				b.srv.measured(now.Sub(start), now)
+			if !start.IsZero() {
+				b.timed(time.Now(), start)
 			}
-			b.warm = true
 			c.sawReplica(g)
 			return rows, 0, 0, nil
 		}

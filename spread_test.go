@@ -65,12 +65,12 @@ func TestEqualReplicasGetEqualShares(t *testing.T) {
 	}{{"least_busy", 0.05}, {"round_robin", 0.05}, {"random", 0.15}, {"latency", 0.75}} {
 		for _, goroutines := range []int{1, 8, 32} {
 			db := handle(t, c, "balancer="+b.name)
-			reads, query := 3200, slowPortSQL
+			reads, query := 1600, slowPortSQL
 			if goroutines == 1 {
 				query = portSQL
 			}
 			if b.name == "least_busy" && goroutines == 1 {
-				reads = 10000 // the choice is chance alone
+				reads = 8000 // the choice is chance alone
 			}
 			served := spread(t, db, query, goroutines, reads)
 			require.NoError(t, db.Close())
@@ -88,7 +88,7 @@ func TestReplicasGetSharesByTheirWeights(t *testing.T) {
 	one, two := c.Replicas[0].Port, c.Replicas[1].Port
 	for _, balancer := range []string{"least_busy", "round_robin", "random"} {
 		for _, goroutines := range []int{1, 8, 32} {
-			reads, query := 3200, slowPortSQL
+			reads, query := 1600, slowPortSQL
 			off := 0.05
 			switch {
 			case balancer == "random":
