@@ -9,12 +9,10 @@ const (
 	latencyHalves = time.Second
 )
 
-// timed takes in when a read on a backend was answered.
+// timed takes in when a read on a backend was answered. The first on a connection says little: it has to fill the caches there.
 func (b *backend) timed(now, start time.Time) {
 	if b.warm {
 		b.srv.measured(now.Sub(start), now)
-	} else {
-		b.srv.guessed(now.Sub(start), now)
 	}
 	b.warm = true
 }
@@ -28,14 +26,6 @@ func (s *server) measured(d time.Duration, now time.Time) {
 		return
 	}
 	s.latency.Store(old + int64(latencyShare*float64(int64(d)-old)))
-}
-
-// guessed takes in how long the first read on a connection took, opening it and filling its caches included. It counts for less,
-// and only as long as nothing better is known.
-func (s *server) guessed(d time.Duration, now time.Time) {
-	if s.latency.CompareAndSwap(0, int64(d)) {
-		s.timed.Store(now.Add(-latencyHalves - 1).UnixNano())
-	}
 }
 
 // gaveUp takes in that a read's caller had no more patience: what it would have taken is not known, but more than d.
