@@ -26,11 +26,12 @@ type builder struct {
 	event, any nodeID
 }
 
-// A relation has three nodes: the one that is read, and after it those that stand for writing it, and for making a row
+// A relation has four nodes: the one that is read, and after it those that stand for writing it, and for making a row
 // of its type.
 const (
 	asWritten nodeID = 1 + iota
 	asRow
+	asDeleted
 )
 
 type relationName struct {
@@ -103,8 +104,10 @@ func (b *builder) takeRelation(r row) error {
 	read := b.add(useRead, oid, relationKinds[kind], schema, name)
 	write := b.add(useWrite, oid, relationKinds[kind], schema, name)
 	row := b.add(useRow, oid, relationKinds[kind], schema, name)
+	gone := b.add(useDelete, oid, relationKinds[kind], schema, name)
 	b.connect(write, read)
 	b.connect(row, read)
+	b.connect(gone, write)
 	if rowType != 0 {
 		b.ids[nodeKey{useType, rowType}] = read
 		b.ids[nodeKey{useCoercion, rowType}] = row
@@ -238,14 +241,18 @@ func (b *builder) takeEdge(r row) error {
 		target, source := b.find(useRead, to), b.find(useRead, from)
 		if what == useRead && target != none && source != none {
 			b.connect(source+asWritten, target+asWritten)
+			b.connect(source+asDeleted, target+asDeleted)
 			if by == 'i' {
+				// A row that moves to another partition is deleted from its own.
+				b.connect(source+asWritten, source+asDeleted)
+				b.connect(target+asWritten, target+asDeleted)
 				b.children = append(b.children, [2]nodeID{source, target})
 			}
 		}
 		by = useRead
 	case useFunction:
 		if what == useRead && b.writers[b.find(useFunction, from)] {
-			what = useWrite
+			what = useDelete
 		}
 	}
 	b.connect(b.find(by, from), b.find(what, to))

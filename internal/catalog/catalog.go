@@ -30,6 +30,7 @@ type Catalog struct {
 // relation is every relation of one name.
 type relation struct {
 	read, write object
+	put         reach // what INSERT and UPDATE may write, which is less than what DELETE does
 }
 
 // object is what using a name does, and what it reaches, all objects of that name taken together.

@@ -22,7 +22,8 @@ type use byte
 
 const (
 	useRead     use = 'r' // a relation is read
-	useWrite    use = 'w' // a relation is written
+	useWrite    use = 'w' // a relation is written by INSERT or UPDATE
+	useDelete   use = 'd' // a relation is written in any way: with what follows rows that are deleted
 	useRow      use = 'R' // a value becomes a row of a relation's type
 	useFunction use = 'f' // a function is called
 	useOperator use = 'o'

@@ -21,7 +21,7 @@ func (b *builder) readBodies() {
 					continue
 				}
 				if text.writes && f.writes {
-					id += asWritten
+					id += asDeleted
 				}
 				b.connect(f.node, id)
 			}

@@ -54,7 +54,7 @@ const edgeQuery = `
 with owner (classid, objid, use, node, relations) as (
 	select 'pg_rewrite'::regclass::oid, r.oid,
 		case when r.ev_type <> '1' or c.relkind = 'm' then 'w' else 'v' end, r.ev_class,
-		case when r.ev_type <> '1' then 'w' else 'r' end
+		case when r.ev_type <> '1' then 'd' else 'r' end
 	from pg_rewrite r join pg_class c on c.oid = r.ev_class where r.oid >= 16384
 	union all
 	select 'pg_policy'::regclass, oid, case when polcmd in ('r', '*') then 'r' else 'w' end, polrelid, 'r' from pg_policy
@@ -90,8 +90,10 @@ where o.node <> d.refobjid and (
 union all
 select 'i', inhparent, 'r', inhrelid from pg_inherits
 union all
-select distinct 'w', confrelid, 'w', conrelid from pg_constraint
-where contype = 'f' and (confupdtype in ('c', 'n', 'd') or confdeltype in ('c', 'n', 'd'))
+select distinct 'w', confrelid, 'w', conrelid from pg_constraint where contype = 'f' and confupdtype in ('c', 'n', 'd')
+union all
+select distinct 'd', confrelid, case confdeltype when 'c' then 'd' else 'w' end, conrelid
+from pg_constraint where contype = 'f' and confdeltype in ('c', 'n', 'd')
 union all
 select 'c', t.oid, 'c', case when b.typinput = 'array_in'::regproc then b.typelem else b.oid end
 from pg_type t join pg_type b on b.oid = t.typbasetype where t.typtype = 'd'

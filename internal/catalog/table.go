@@ -91,9 +91,9 @@ func (r reach) empty() bool { return !r.any && len(r.names) == 0 }
 // relation is what reading and writing the relations of one name does. That a write keeps a text from standbys is known
 // without the catalog, so only what it leaves in the session counts.
 func (b *builder) relation(r *reacher, nodes []nodeID) *relation {
-	writes := make([]nodeID, len(nodes))
+	writes, deletes := make([]nodeID, len(nodes)), make([]nodeID, len(nodes))
 	for i, id := range nodes {
-		writes[i] = id + asWritten
+		writes[i], deletes[i] = id+asWritten, id+asDeleted
 	}
 	return &relation{
 		read: object{
@@ -102,10 +102,11 @@ func (b *builder) relation(r *reacher, nodes []nodeID) *relation {
 			writes: r.from(nodes, r.writes, writesAny),
 		},
 		write: object{
-			effect: b.effect(writes, staying),
-			reads:  r.from(writes, r.reads, readsAny),
-			writes: r.from(writes, r.writes, writesAny),
+			effect: b.effect(deletes, staying),
+			reads:  r.from(deletes, r.reads, readsAny),
+			writes: r.from(deletes, r.writes, writesAny),
 		},
+		put: r.from(writes, r.writes, writesAny),
 	}
 }
 

@@ -36,12 +36,15 @@ func (c *Catalog) Writes(a *statement.Analysis, names []string) (_ []string, any
 		return names, a.Flags&mayWrite != 0 || runs(a.Kind)
 	}
 	relations := a.Relations()
+	puts := puts(a)
 	for i := range relations {
 		n := &relations[i]
 		r := c.relations[n.Name]
 		switch {
 		case r == nil:
 			any = any || n.Write && !n.CTE // else a temporary table, which no replica has
+		case n.Write && puts:
+			names, any = r.put.append(names, any)
 		case n.Write:
 			names, any = r.write.writes.append(names, any)
 		default:
@@ -49,6 +52,23 @@ func (c *Catalog) Writes(a *statement.Analysis, names []string) (_ []string, any
 		}
 	}
 	return c.used(a, names, any, true)
+}
+
+// puts tells whether a text inserts or updates rows and deletes none: foreign keys go on deleting only from there.
+func puts(a *statement.Analysis) bool {
+	switch a.Kind {
+	case statement.Insert, statement.Update, statement.Copy:
+	default:
+		return false
+	}
+	written := 0
+	relations := a.Relations()
+	for i := range relations {
+		if relations[i].Write {
+			written++
+		}
+	}
+	return written == 1 // else a WITH query may delete
 }
 
 // runs tells whether a kind of statement executes what is not in its text.

@@ -40,10 +40,14 @@ func (w *worker) read(ctx context.Context) {
 	}
 	if got < promised {
 		w.violated(&w.stale, "worker %d read %d of row %d of t%d, %d was written (replica: %v)", w.id, got, row, t, promised, replica)
-	} else if w.opts.Mode == Session && got < before {
-		w.violated(&w.backward, "worker %d read %d of row %d of t%d after it had read %d (replica: %v)", w.id, got, row, t, before, replica)
+	} else if w.opts.Mode == Session && got < before.value && before.replica && !replica {
+		w.ahead.Add(1)
+	} else if w.opts.Mode == Session && got < before.value {
+		w.violated(&w.backward, "worker %d read %d of row %d of t%d after it had read %d (replica: %v)", w.id, got, row, t, before.value, replica)
 	}
-	w.seen[key] = max(before, got)
+	if got > before.value || got == before.value && !replica {
+		w.seen[key] = sight{got, replica}
+	}
 }
 
 // ask reads a row in one of many ways.

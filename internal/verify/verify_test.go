@@ -39,7 +39,7 @@ func TestWhatIsPromisedIsKept(t *testing.T) {
 		for _, commit := range []string{"on", "off"} {
 			t.Run(mode+"/synchronous_commit="+commit, func(t *testing.T) {
 				report := check(t, verify.Options{
-					DSN: c.DSN(), Mode: mode, Params: "&synchronous_commit=" + commit, Duration: duration(t), Workers: 12, Think: 4 * time.Millisecond,
+					DSN: c.DSN(), Mode: mode, Params: "&synchronous_commit=" + commit, Duration: duration(t), Workers: 16, Think: 4 * time.Millisecond,
 					Disturb: &verify.Disturber{Cluster: c, Logf: t.Logf},
 				})
 				assert.Zero(t, report.Violations(), report.Example)

@@ -19,29 +19,30 @@ type worker struct {
 	value   int64
 	session *pgsplit.Session
 	mine    [tables]int64        // what it has written
-	seen    map[[2]int]int64     // in its session, by table and row
+	seen    map[[2]int]sight     // in its session, by table and row
 	prep    map[string]*sql.Stmt // of statements that come again
 	rand    *rand.Rand
 }
 
+// sight is the highest value that was seen, and whether a replica showed it.
+type sight struct {
+	value   int64
+	replica bool
+}
+
 func newWorker(r *run, id int) *worker {
 	return &worker{
-		run: r, id: id, session: pgsplit.NewSession(), seen: map[[2]int]int64{}, prep: map[string]*sql.Stmt{},
+		run: r, id: id, session: pgsplit.NewSession(), seen: map[[2]int]sight{}, prep: map[string]*sql.Stmt{},
 		rand: rand.New(rand.NewPCG(uint64(id), 1)),
 	}
 }
 
-// step is one write, mostly, and a few reads.
+// step is a read, and a write before it now and then.
 func (w *worker) step(ctx context.Context) {
-	if w.rand.IntN(2) == 0 {
+	if w.rand.IntN(8) == 0 {
 		w.write(ctx, w.rand.IntN(byWrite))
 	}
-	for range 3 + w.rand.IntN(8) {
-		if ctx.Err() != nil {
-			return
-		}
-		w.read(ctx)
-	}
+	w.read(ctx)
 }
 
 // within is a context of the worker's session, in that mode.
@@ -59,8 +60,8 @@ func (w *worker) write(ctx context.Context, t int) {
 	ctx = w.within(ctx)
 	w.value++
 	ways := []func(context.Context, string) error{w.exec, w.returning, w.large, w.prepared, w.tx, w.begin}
-	if w.rand.IntN(100) == 0 {
-		ways = append(ways[:0], w.raw, w.several) // they concern every read
+	if time.Now().Unix()%6 == 0 && w.rand.IntN(20) == 0 {
+		ways = append(ways[:0], w.raw, w.several) // for a while they concern every read, so only a part of the time has them
 	}
 	if w.opts.Huge {
 		ways = append(ways[:0], w.huge)
