@@ -24,10 +24,11 @@ func TestASlowReplicaCostsTheLatencyBalancerLittle(t *testing.T) {
 	open := func(balancer string, goroutines int, params ...string) *sql.DB {
 		db := handle(t, c, append(params, "balancer="+balancer)...)
 		db.SetMaxIdleConns(goroutines)
+		l := startLoad(t, goroutines, func(ctx context.Context) error { return db.QueryRowContext(ctx, "select 1").Scan(new(int)) })
+		l.more(t, int64(20*goroutines))
+		l.end(t)
 		return db
 	}
-	fast.Proxy().Latency(40 * time.Millisecond)
-	slow.Proxy().Latency(400 * time.Millisecond)
 	t.Logf("%-12s %10s %10s %10s %8s", "balancer", "goroutines", "reads/s", "alone", "share")
 	for _, goroutines := range []int{8, 32} {
 		handles := map[string]*sql.DB{
@@ -35,6 +36,8 @@ func TestASlowReplicaCostsTheLatencyBalancerLittle(t *testing.T) {
 			"latency":    open("latency", goroutines),
 			"least_busy": open("least_busy", goroutines),
 		}
+		fast.Proxy().Latency(40 * time.Millisecond)
+		slow.Proxy().Latency(400 * time.Millisecond)
 		// The fast one alone is measured before and after, so that whatever else the machine does meets both.
 		done, took := map[string]int64{}, map[string]time.Duration{}
 		for _, name := range []string{"alone", "latency", "alone", "least_busy"} {
@@ -46,15 +49,17 @@ func TestASlowReplicaCostsTheLatencyBalancerLittle(t *testing.T) {
 			})
 			time.Sleep(500 * time.Millisecond)
 			if name == "latency" {
-				time.Sleep(4 * time.Second) // connections open, which takes the slow replica some seconds, and latencies become known
+				time.Sleep(3 * time.Second) // until it has found out
 			}
 			from, at := reads.Load(), time.Now()
-			time.Sleep(2 * time.Second)
+			time.Sleep(1500 * time.Millisecond)
 			done[name] += reads.Load() - from
 			took[name] += time.Since(at)
 			l.end(t)
 		}
 		rate := map[string]float64{}
+		require.NoError(t, fast.Proxy().Heal())
+		require.NoError(t, slow.Proxy().Heal())
 		for name, db := range handles {
 			rate[name] = float64(done[name]) / took[name].Seconds()
 			require.NoError(t, db.Close())
