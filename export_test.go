@@ -11,7 +11,7 @@ import (
 // read, judged by the catalog and by what replicas have refused, and a replica is picked. It returns that server's name,
 // "" for the primary. It is not safe for concurrent use.
 func (c *Cluster) Decider(ctx context.Context) func(sql string) string {
-	conn := &Conn{cluster: c}
+	conn := &Conn{cluster: c, session: c.sessionOf(directivesOf(ctx))}
 	return func(sql string) string {
 		conn.analyze(sql)
 		if conn.route(&conn.st, directivesOf(ctx)) != ReasonReplica || conn.refused(sql) {

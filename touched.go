@@ -78,7 +78,7 @@ func (t *touched) belongs(s *sessionPart) {
 
 // tells says whether the catalog can tell what the text at hand changes.
 func (c *Conn) tells() bool {
-	if !c.sure || c.refusal != "" || c.st.Statements != 1 || !c.cluster.trusts(c.known) {
+	if !c.sure || c.unknown != "" || c.refusal != "" || c.st.Statements != 1 || !c.cluster.trusts(c.known) {
 		return false
 	}
 	// A cursor's query runs later, and one WITH HOLD with the commit.

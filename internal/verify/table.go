@@ -10,7 +10,7 @@ const schema = "pgsplit_verify"
 
 // tables is how many tables hold values. The last one is written by a trigger only.
 const (
-	tables  = 5
+	tables  = 10
 	byWrite = tables - 1
 )
 

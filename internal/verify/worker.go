@@ -39,7 +39,7 @@ func newWorker(r *run, id int) *worker {
 
 // step is a read, and a write before it now and then.
 func (w *worker) step(ctx context.Context) {
-	if w.rand.IntN(8) == 0 {
+	if w.rand.IntN(12) == 0 {
 		w.write(ctx, w.rand.IntN(byWrite))
 	}
 	w.read(ctx)
