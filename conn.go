@@ -47,6 +47,7 @@ type Conn struct {
 	opened  touched // what that write may have changed
 
 	prepared map[string]*prepared // by the text: what it holds Stmts of
+	died     *pgx.Conn            // once it is closed: see dead
 
 	until time.Time // when the statement at hand gives up waiting for a server; zero: it has not waited yet
 
@@ -260,6 +261,7 @@ func (c *Conn) IsValid() bool {
 
 // Close ends the connection: clean backend connections go back to their servers, one with session state is closed.
 func (c *Conn) Close() error {
+	c.died = c.dead()
 	if b := c.primary; b != nil {
 		b.stirred = false // whatever is left goes with it
 	}

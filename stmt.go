@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 var (
@@ -73,6 +75,9 @@ func (c *Conn) letGo(text string) {
 
 func (c *Conn) describe(ctx context.Context, d *directives, p *prepared) error {
 	if t := c.tx; t != nil && t.replica {
+		if t.backend.closed() {
+			return driver.ErrBadConn
+		}
 		err := t.backend.guarded(func() error { return t.backend.describe(ctx, p) })
 		if err == nil || t.used {
 			return err
@@ -138,18 +143,36 @@ func (c *Conn) describeReplica(ctx context.Context, d *directives, p *prepared) 
 }
 
 // Close ends the statement. database/sql calls it while the connection may be idle in its pool: it holds no server's
-// connection then, or its own with session state.
+// connection then, or its own with session state. On a connection whose server's connection has died it says so, as pgx does.
 func (s *Stmt) Close() error {
-	c, p := s.conn, s.prepared
-	if s.closed || c.prepared[p.text] != p {
+	if s.closed {
 		return nil
 	}
 	s.closed = true
-	if p.stmts--; p.stmts == 0 {
+	c, p := s.conn, s.prepared
+	if p.stmts--; p.stmts > 0 {
+		return nil
+	}
+	if c.prepared[p.text] == p {
 		delete(c.prepared, p.text)
 		c.letGo(p.text)
 	}
+	if dead := c.dead(); dead != nil {
+		return dead.Deallocate(c.cluster.life, p.text)
+	}
 	return nil
+}
+
+// dead is the connection that this checkout has lost, or lost before it was closed; nil if it has not.
+func (c *Conn) dead() *pgx.Conn {
+	b := c.primary
+	if t := c.tx; t != nil && t.replica {
+		b = t.backend
+	}
+	if b != nil && b.closed() {
+		return b.pg
+	}
+	return c.died
 }
 
 // NumInput returns the number of parameters that the server has counted.
