@@ -34,6 +34,7 @@ type backend struct {
 	warm bool // it has run a query: what it keeps of the catalog is there
 
 	pin      statement.Pin     // session state that it carries
+	parked   bool              // with session state, by a driver connection that nobody uses
 	stirred  bool              // some of that may have been undone: the server is asked when the checkout ends
 	dirty    bool              // something on it may have written and is not known to be rolled back
 	touched  touched           // what that may have changed

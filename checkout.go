@@ -47,6 +47,11 @@ func (c *Conn) borrowPrimary(ctx context.Context) (*backend, error) {
 	if c.primary != nil {
 		return c.primary, nil
 	}
+	// Who waits for the primary's connection must not hold a replica's that others may wait for. It is not needed: after this
+	// reads go to the primary.
+	if r := c.reader; r != nil && r.pg != nil && !r.pg.PgConn().IsBusy() && c.tx == nil {
+		c.returnReader()
+	}
 	c.cluster.touch(time.Now())
 	b, err := c.cluster.acquirePrimary(ctx, c.until)
 	if err != nil {
@@ -270,6 +275,7 @@ func (c *Conn) endCheckout() {
 	b.prove(c.cluster.life)
 	if b.pin != 0 {
 		b.tidyIfQuiet()
+		b.srv.park(b, true)
 		return
 	}
 	c.primary = nil

@@ -212,7 +212,7 @@ func (c *Cluster) readyAlone(ctx context.Context) error {
 	if c.reached.Load() {
 		return nil
 	}
-	b, err := c.servers[0].acquire(ctx)
+	b, err := c.servers[0].acquire(ctx, true)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,11 @@ type Config struct {
 
 	// --- Backend connections
 	//
-	// How many there are is for sql.DB to say (SetMaxOpenConns); how long each lives, for these.
+	// How many statements are under way at once is for sql.DB to say (SetMaxOpenConns), and each needs one connection to one
+	// server at most. How long connections live, and how many a server gets, is for these. Besides, when database/sql closes a
+	// driver connection that has lived for a second or more, for its age (SetConnMaxLifetime), its idleness
+	// (SetConnMaxIdleTime) or as one too many (SetMaxIdleConns), each server gives up one idle connection that is as old, or
+	// has been idle for as long.
 
 	// PoolMaxConnLifetime is the age at which a backend connection is closed once it is idle. 0: no limit. Default 1 h.
 	PoolMaxConnLifetime time.Duration
@@ -130,6 +134,24 @@ type Config struct {
 
 	// PoolMaxConnIdleTime is how long a backend connection may be idle before it is closed. 0: no limit. Default 30 min.
 	PoolMaxConnIdleTime time.Duration
+
+	// PoolHealthCheckPeriod is how often a server's idle connections are looked at. Those past their lifetime or idle time are
+	// closed, and those in excess of the most that were in use at once since the look before, but for two: what a burst has
+	// opened goes one to two periods after it. At least 10 ms; 0 means the default, 30 s.
+	PoolHealthCheckPeriod time.Duration
+
+	// PoolPingTimeout is how long a server may take to answer the check of a connection that was idle for more than a second,
+	// as pgx makes it before reuse. One that takes longer is closed, and a read goes elsewhere. 0, the default: 5 s on the
+	// primary, MonitorTimeout on a replica.
+	PoolPingTimeout time.Duration
+
+	// MaxConnsPerServer is how many backend connections to each server this handle may have, those with session state
+	// included; the monitor has one more to each server, and one that reads the catalog comes and goes on the primary. Reads
+	// go to another server rather than wait for a connection; what has to wait does until its context ends, first come,
+	// first served. A connection with session state is free only when its driver connection is closed: an application that
+	// uses some should not let SetMaxOpenConns be greater than this. If all connections of a server are kept by idle driver
+	// connections for that reason, a wait ends after a second with an error that says so. 0, the default: no bound.
+	MaxConnsPerServer int
 
 	// --- Hooks
 
@@ -155,22 +177,23 @@ type Config struct {
 // NewConfig gives a Config with every default and no server: add Servers, or Primary and Replicas.
 func NewConfig() *Config {
 	return &Config{
-		ReplicaReads:        true,
-		Balancer:            BalancerLeastBusy,
-		Warmup:              10 * time.Second,
-		ReadOnlyTx:          RolePrimary,
-		FailoverTimeout:     15 * time.Second,
-		ReadYourWrites:      RYWOff,
-		MaxLag:              10 * time.Second,
-		WhenStale:           StalePrimary,
-		Wait:                0,
-		MonitorInterval:     time.Second,
-		MonitorTimeout:      500 * time.Millisecond,
-		AlertLag:            time.Second,
-		AlertConnections:    80,
-		PoolMaxConnLifetime: time.Hour,
-		PoolMaxConnIdleTime: 30 * time.Minute,
-		made:                true,
+		ReplicaReads:          true,
+		Balancer:              BalancerLeastBusy,
+		Warmup:                10 * time.Second,
+		ReadOnlyTx:            RolePrimary,
+		FailoverTimeout:       15 * time.Second,
+		ReadYourWrites:        RYWOff,
+		MaxLag:                10 * time.Second,
+		WhenStale:             StalePrimary,
+		Wait:                  0,
+		MonitorInterval:       time.Second,
+		MonitorTimeout:        500 * time.Millisecond,
+		AlertLag:              time.Second,
+		AlertConnections:      80,
+		PoolMaxConnLifetime:   time.Hour,
+		PoolMaxConnIdleTime:   30 * time.Minute,
+		PoolHealthCheckPeriod: 30 * time.Second,
+		made:                  true,
 	}
 }
 
@@ -211,6 +234,9 @@ func (c *Config) normalize() error {
 	}
 	if c.MonitorTimeout == 0 {
 		c.MonitorTimeout = defaults.MonitorTimeout
+	}
+	if c.PoolHealthCheckPeriod == 0 {
+		c.PoolHealthCheckPeriod = defaults.PoolHealthCheckPeriod
 	}
 
 	var found mistakes

@@ -38,6 +38,9 @@ type Conn struct {
 	tx      *Tx          // open transaction of BeginTx
 	session *sessionPart // that the statement at hand belongs to
 
+	born     time.Time // when database/sql made it
+	returned time.Time // when it was given back last; zero: never, or a wrapper drops IsValid
+
 	sticky  bool    // this checkout has used the primary: it stays there
 	changed bool    // the open transaction has changed the schema
 	lost    bool    // the primary's connection of this checkout died: the checkout is over
@@ -245,6 +248,7 @@ func (c *Conn) ResetSession(ctx context.Context) error {
 	if b == nil {
 		return nil
 	}
+	b.srv.park(b, false)
 	// Session state: the connection is this Conn's own, and it is treated as pgx treats its connections.
 	if b.closed() || b.txStatus() != 'I' || b.reset(ctx, time.Now()) != nil {
 		return driver.ErrBadConn
@@ -256,6 +260,7 @@ func (c *Conn) ResetSession(ctx context.Context) error {
 // database/sql makes a new connection, as it does with pgx.
 func (c *Conn) IsValid() bool {
 	c.endCheckout()
+	c.returned = time.Now()
 	return c.cluster.life.Err() == nil && (c.primary == nil || !c.primary.closed() && c.primary.txStatus() == 'I')
 }
 
@@ -266,15 +271,42 @@ func (c *Conn) Close() error {
 		b.stirred = false // whatever is left goes with it
 	}
 	c.endCheckout()
+	var own *server
 	if b := c.primary; b != nil {
-		c.primary = nil
-		b.srv.drop(b)
+		c.primary, own = nil, b.srv
+		own.drop(b)
 	}
 	for text := range c.prepared { // database/sql has closed them; a wrapper may not have
 		delete(c.prepared, text)
 		c.letGo(text)
 	}
+	c.retire(own)
 	return nil
+}
+
+// briefly is the age up to which driver connections do not count for the lives of server connections. With more goroutines
+// than idle slots database/sql closes and makes driver connections all the time, and means nothing by it.
+const briefly = time.Second
+
+// retire has one idle connection of each server go with this driver connection, where database/sql closes it for its age
+// (SetConnMaxLifetime), its idleness (SetConnMaxIdleTime) or as one too many (SetMaxIdleConns). own is the server whose
+// connection has gone already.
+func (c *Conn) retire(own *server) {
+	now := time.Now()
+	if now.Sub(c.born) < briefly || c.cluster.life.Err() != nil {
+		return
+	}
+	var returned time.Time
+	if now.Sub(c.returned) >= briefly {
+		returned = c.returned
+	}
+	c.cluster.tasks.run(func() {
+		for _, s := range c.cluster.servers {
+			if s != own {
+				s.retire(c.born, returned)
+			}
+		}
+	})
 }
 
 // Begin is BeginTx without options. database/sql calls BeginTx.

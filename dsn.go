@@ -38,6 +38,9 @@ import (
 //	pool_max_conn_lifetime         1h0m0s      of a backend connection; 0: no limit
 //	pool_max_conn_lifetime_jitter  0s          the most that chance adds to it
 //	pool_max_conn_idle_time        30m0s       after which an idle backend connection is closed; 0: no limit
+//	pool_health_check_period       30s         how often idle backend connections are looked at; a burst's go then
+//	pool_ping_timeout              0s          of the check of an idle one; 0: 5s on the primary, else monitor_timeout
+//	max_conns_per_server           0           most backend connections to each server; 0: no bound
 //
 // Durations are Go's, with a unit: "500ms", "10s", "1m30s". Switches are on or off, true or false, yes or no, 1 or 0.
 //
@@ -69,8 +72,9 @@ import (
 //
 // target_session_attrs may be read-write, primary, any or prefer-standby, and has no effect: each statement goes to the server
 // that suits it. With standby or read-only there would be no primary, so they are errors. load_balance_hosts, and pgxpool's
-// pool_max_conns, pool_min_conns, pool_min_idle_conns, pool_health_check_period and pool_ping_timeout are accepted and have no
-// effect (sql.DB's SetMaxOpenConns limits connections).
+// pool_max_conns, pool_min_conns and pool_min_idle_conns are accepted and have no effect: sql.DB's SetMaxOpenConns limits
+// connections, as max_conns_per_server does, and none is opened before it is needed. pgxpool's other keys mean here what they
+// mean there.
 //
 // # Errors
 //

@@ -80,6 +80,9 @@ var keyExamples = map[string]struct {
 	"pool_max_conn_lifetime":        {"2h", func(c *Config) { c.PoolMaxConnLifetime = 2 * time.Hour }},
 	"pool_max_conn_lifetime_jitter": {"5m", func(c *Config) { c.PoolMaxConnLifetimeJitter = 5 * time.Minute }},
 	"pool_max_conn_idle_time":       {"1h", func(c *Config) { c.PoolMaxConnIdleTime = time.Hour }},
+	"pool_health_check_period":      {"1m", func(c *Config) { c.PoolHealthCheckPeriod = time.Minute }},
+	"pool_ping_timeout":             {"2s", func(c *Config) { c.PoolPingTimeout = 2 * time.Second }},
+	"max_conns_per_server":          {"40", func(c *Config) { c.MaxConnsPerServer = 40 }},
 }
 
 // The ways to say key=value; each gives the DSN.

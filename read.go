@@ -84,8 +84,18 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 	if b := c.reader; b != nil && b.pg != nil && !b.closed() && b.pg.PgConn().IsBusy() {
 		return nil, ReasonBusy, nil // its rows stay: they are the application's
 	}
+	var full uint64 // replicas that have no free connection
 	for {
-		s, snap, need, reason := c.replica(ctx, d, *tried)
+		s, snap, need, reason := c.replica(ctx, d, *tried|full)
+		wait := false
+		if s == nil && full != 0 {
+			// With the primary's connection in hand nobody waits for a replica's: others wait the other way round.
+			if c.primary != nil || c.freePrimary(ctx) {
+				return nil, ReasonFull, nil
+			}
+			s, snap, need, reason = c.replica(ctx, d, *tried)
+			full, wait = 0, true
+		}
 		if s == nil {
 			if ctx.Err() != nil {
 				return nil, reason, ctx.Err()
@@ -102,9 +112,14 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 		}
 		if b == nil {
 			var err error
-			b, err = s.acquire(ctx)
+			b, err = s.acquire(ctx, wait)
+			if err == errFull {
+				full |= 1 << s.index
+				continue
+			}
 			if err != nil {
-				if ctx.Err() != nil {
+				var none *fullError
+				if ctx.Err() != nil || errors.As(err, &none) {
 					return nil, reason, err
 				}
 				_, _, pause := judge(ctx, nil, err)
@@ -114,6 +129,11 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 				continue
 			}
 			c.reader = b
+			if wait {
+				if snap = c.cluster.snap.Load(); !c.cluster.fit(s, snap, need) {
+					continue // it has fallen behind meanwhile
+				}
+			}
 		} else if c.cluster.cfg.AfterConnect == nil {
 			if b.refresh(ctx); b.closed() {
 				c.returnReader()
@@ -127,6 +147,36 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 		c.returnReader()
 		*tried |= 1 << s.index
 	}
+}
+
+// fit says whether a replica may serve a read by what is known of it now.
+func (c *Cluster) fit(s *server, snap *snapshot, d demand) bool {
+	var one []Candidate
+	picked, _ := c.pick(snap, time.Now(), d, s, ^uint64(0)&^(1<<s.index), &one)
+	return picked == s
+}
+
+// freePrimary takes a connection to the primary if there is a free one.
+func (c *Conn) freePrimary(ctx context.Context) bool {
+	snap := c.cluster.snap.Load()
+	if c.lost || !snap.primaryHealthy() {
+		return false
+	}
+	return c.acquireFrom(ctx, snap.primary, false)
+}
+
+// acquireFrom makes a connection of a server, if it is the primary still, that of this checkout.
+func (c *Conn) acquireFrom(ctx context.Context, s *server, wait bool) bool {
+	b, err := s.acquire(ctx, wait)
+	if err != nil {
+		return false
+	}
+	if c.cluster.stillStandby(ctx, b) {
+		s.drop(b)
+		return false
+	}
+	c.primary = b
+	return true
 }
 
 // stillFit says whether the sample that a replica was picked by also speaks of the instance at the other end of this
@@ -182,14 +232,5 @@ func (c *Conn) primaryWithin(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*c.cluster.cfg.MonitorTimeout)
 	defer cancel()
-	b, err := snap.primary.acquire(ctx)
-	if err != nil {
-		return false
-	}
-	if c.cluster.stillStandby(ctx, b) {
-		b.srv.drop(b)
-		return false
-	}
-	c.primary = b
-	return true
+	return c.acquireFrom(ctx, snap.primary, true)
 }

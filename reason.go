@@ -52,6 +52,8 @@ const (
 	ReasonNotCaughtUp
 	// ReasonReplicaFailed: replicas were tried and failed or refused.
 	ReasonReplicaFailed
+	// ReasonFull: every replica that is fit has as many connections in use as it may have (max_conns_per_server).
+	ReasonFull
 	// ReasonBusy: rows of an earlier read are still open on this connection's replica.
 	ReasonBusy
 	// ReasonPing: a Ping, which asks the primary.
@@ -85,6 +87,7 @@ var reasonNames = [reasonCount]string{
 	ReasonLag:                 "replicas lag",
 	ReasonNotCaughtUp:         "replicas have not caught up with a write",
 	ReasonReplicaFailed:       "a replica failed or refused",
+	ReasonFull:                "replicas have no free connection",
 	ReasonBusy:                "rows are open on the connection",
 	ReasonPing:                "ping",
 }

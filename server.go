@@ -15,8 +15,6 @@ var errClosed = errors.New("pgsplit: the handle is closed")
 
 // server is one PostgreSQL instance as this handle sees it: its connector, its idle backend connections and its
 // counters. What samples say of it is in the cluster's snapshot.
-//
-// Idle backends are a stack, so that what a burst opened sinks to the bottom, is not used any more and goes away.
 type server struct {
 	cluster   *Cluster
 	index     int
@@ -38,13 +36,19 @@ type server struct {
 	surveyed atomic.Pointer[survey]
 	unwell   atomic.Pointer[error] // why the one server of a handle could not be surveyed
 
-	mu     sync.Mutex
-	idle   []*backend
-	open   map[*backend]struct{}
-	life   context.Context // ends when the server is found unreachable, or the handle closes
-	end    context.CancelFunc
-	closed bool
-	trim   *time.Timer
+	parked   atomic.Int64 // backends kept for their session state by driver connections that nobody uses
+	connects atomic.Int64 // backends opened so far
+
+	mu      sync.Mutex
+	idle    []*backend // the last of them was used last
+	open    map[*backend]struct{}
+	opening int             // backends that are being opened, or may be
+	waiting []*waiter       // in the order in which they came
+	peak    int             // the most backends in use at once since trimIdle has looked
+	life    context.Context // ends when the server is found unreachable, or the handle closes
+	end     context.CancelFunc
+	closed  bool
+	trim    *time.Timer
 }
 
 func newServer(c *Cluster, index int, name string, connector, watcher driver.Connector) *server {
@@ -56,25 +60,29 @@ func newServer(c *Cluster, index int, name string, connector, watcher driver.Con
 	return s
 }
 
-// acquire returns a connection that nobody else has: an idle one that is still alive, or a new one. Whoever waits for one counts
-// as in flight, so that a replica without connections does not look idle to all who come meanwhile.
-func (s *server) acquire(ctx context.Context) (*backend, error) {
+// acquire returns a connection that nobody else has: an idle one that is still alive, or a new one. When the server has as
+// many as it may have, it waits for one or returns errFull. Whoever waits for one counts as in flight, so that a replica
+// without connections does not look idle to all who come meanwhile.
+func (s *server) acquire(ctx context.Context, wait bool) (*backend, error) {
 	s.inflight.Add(1)
-	b, err := s.take(ctx)
+	b, err := s.find(ctx, wait)
 	if err != nil {
 		s.inflight.Add(-1)
 	}
 	return b, err
 }
 
-func (s *server) take(ctx context.Context) (*backend, error) {
+func (s *server) find(ctx context.Context, wait bool) (*backend, error) {
 	for {
-		b := s.pop()
+		b, err := s.take(ctx, wait)
+		if err != nil {
+			return nil, err
+		}
 		if b == nil {
 			return s.connect(ctx)
 		}
 		now := time.Now()
-		if b.closed() || !b.expires.IsZero() && now.After(b.expires) || b.idled.Before(s.idleSince(now)) {
+		if b.closed() || s.worn(b, now) {
 			s.discard(b)
 			continue
 		}
@@ -106,34 +114,36 @@ func (s *server) take(ctx context.Context) (*backend, error) {
 
 // pingTimeout bounds the check of an idle connection. A read has somewhere else to go soon; a primary is given time.
 func (s *server) pingTimeout() time.Duration {
+	if d := s.cluster.cfg.PoolPingTimeout; d > 0 {
+		return d
+	}
 	if s.cluster.snap.Load().primary == s {
 		return 5 * time.Second
 	}
 	return s.cluster.cfg.MonitorTimeout
 }
 
-func (s *server) pop() *backend {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := len(s.idle)
-	if n == 0 {
-		return nil
-	}
-	b := s.idle[n-1]
-	s.idle[n-1] = nil
-	s.idle = s.idle[:n-1]
-	return b
-}
-
-// connect opens a backend. The caller's context bounds it, and so does the server's life: a connection attempt to a
-// server that the monitor finds unreachable ends at once.
+// connect opens a backend, for which take has made room. The caller's context bounds it, and so does the server's life: a
+// connection attempt to a server that the monitor finds unreachable ends at once.
 func (s *server) connect(ctx context.Context) (*backend, error) {
-	s.mu.Lock()
-	life, closed := s.life, s.closed
-	s.mu.Unlock()
-	if closed {
+	b, err := s.dial(ctx)
+	if err != nil {
+		s.opened(nil)
+		return nil, err
+	}
+	if !s.opened(b) {
+		b.dc.Close()
 		return nil, errClosed
 	}
+	s.misses.Store(0)
+	s.connects.Add(1)
+	return b, nil
+}
+
+func (s *server) dial(ctx context.Context) (*backend, error) {
+	s.mu.Lock()
+	life := s.life
+	s.mu.Unlock()
 	// Whoever has chosen the server before it was found unreachable, and comes here after that, would not come free.
 	if snap := s.cluster.snap.Load(); snap.primary != s && snap.members[s.index].err != nil {
 		return nil, errSilent
@@ -163,15 +173,6 @@ func (s *server) connect(ctx context.Context) (*backend, error) {
 		dc.Close()
 		return nil, err
 	}
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		dc.Close()
-		return nil, errClosed
-	}
-	s.open[b] = struct{}{}
-	s.mu.Unlock()
-	s.misses.Store(0)
 	return b, nil
 }
 
@@ -222,26 +223,15 @@ func (s *server) release(b *backend) {
 	}
 	b.cleanse()
 	b.idled = time.Now()
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		s.discard(b)
-		return
-	}
-	s.idle = append(s.idle, b)
-	if s.trim == nil && s.cluster.cfg.PoolMaxConnIdleTime > 0 {
-		s.trim = time.AfterFunc(s.trimEvery(), s.trimIdle)
-	}
-	s.mu.Unlock()
+	s.put(b)
 }
 
 // discard closes a backend and forgets it. A connection that pgx is still cleaning up behind our back (it asks the
 // server to cancel, for up to 15 s) is waited for when the handle closes.
 func (s *server) discard(b *backend) {
-	s.mu.Lock()
-	delete(s.open, b)
-	s.mu.Unlock()
+	s.remove(b)
 	b.shed(b.pin)
+	s.park(b, false)
 	b.dc.Close()
 	if b.pg == nil {
 		return
@@ -253,49 +243,6 @@ func (s *server) discard(b *backend) {
 func (s *server) drop(b *backend) {
 	s.inflight.Add(-1)
 	s.discard(b)
-}
-
-// dropIdle closes the idle backends that were put back before t.
-func (s *server) dropIdle(t time.Time) {
-	s.mu.Lock()
-	var gone, kept []*backend
-	for _, b := range s.idle {
-		if b.idled.Before(t) {
-			gone = append(gone, b)
-		} else {
-			kept = append(kept, b)
-		}
-	}
-	s.idle = kept
-	s.mu.Unlock()
-	for _, b := range gone {
-		s.discard(b)
-	}
-}
-
-// idleSince is the time before which a connection must not have been put back to be still of use; zero: no limit.
-func (s *server) idleSince(now time.Time) time.Time {
-	if d := s.cluster.cfg.PoolMaxConnIdleTime; d > 0 {
-		return now.Add(-d)
-	}
-	return time.Time{}
-}
-
-// trimEvery is how often idle backends are looked at.
-func (s *server) trimEvery() time.Duration {
-	return min(max(s.cluster.cfg.PoolMaxConnIdleTime/4, time.Second), time.Minute)
-}
-
-// trimIdle gives back what has been idle for too long. The timer runs only while there are idle backends.
-func (s *server) trimIdle() {
-	s.dropIdle(s.idleSince(time.Now()))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || len(s.idle) == 0 {
-		s.trim = nil
-		return
-	}
-	s.trim.Reset(s.trimEvery())
 }
 
 // awaited says whether a read waits for its first row.

@@ -52,17 +52,17 @@ var settings = []setting{
 	durationSetting("pool_max_conn_lifetime", "PoolMaxConnLifetime", 0, "no limit", func(c *Config) *time.Duration { return &c.PoolMaxConnLifetime }),
 	durationSetting("pool_max_conn_lifetime_jitter", "PoolMaxConnLifetimeJitter", 0, "none", func(c *Config) *time.Duration { return &c.PoolMaxConnLifetimeJitter }),
 	durationSetting("pool_max_conn_idle_time", "PoolMaxConnIdleTime", 0, "no limit", func(c *Config) *time.Duration { return &c.PoolMaxConnIdleTime }),
+	durationSetting("pool_health_check_period", "PoolHealthCheckPeriod", 10*time.Millisecond, "", func(c *Config) *time.Duration { return &c.PoolHealthCheckPeriod }),
+	durationSetting("pool_ping_timeout", "PoolPingTimeout", time.Millisecond, "the default", func(c *Config) *time.Duration { return &c.PoolPingTimeout }),
+	countSetting("max_conns_per_server", "MaxConnsPerServer", "no bound", func(c *Config) *int { return &c.MaxConnsPerServer }),
 }
 
 // loadBalanceHosts is libpq's; pgx does not know it.
 const loadBalanceHosts = "load_balance_hosts"
 
 // ignoredKeys are accepted, so that a DSN written for pgxpool or libpq keeps working, and have no effect: sql.DB limits the
-// connections, and reads are balanced by the balancer. The server would refuse them.
-var ignoredKeys = []string{
-	"pool_max_conns", "pool_min_conns", "pool_min_idle_conns", "pool_health_check_period", "pool_ping_timeout",
-	loadBalanceHosts,
-}
+// connections, none are opened before they are needed, and reads are balanced by the balancer. The server would refuse them.
+var ignoredKeys = []string{"pool_max_conns", "pool_min_conns", "pool_min_idle_conns", loadBalanceHosts}
 
 func isIgnoredKey(key string) bool { return slices.Contains(ignoredKeys, key) }
 

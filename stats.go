@@ -38,10 +38,12 @@ type ServerStats struct {
 	// Errors counts by class what went wrong with this server for statements, healed or not, and connections of theirs.
 	// What is wrong with the statements themselves is no part of it, nor are the monitor's own failures (see OutSince).
 	Errors   map[ErrorClass]int64
-	InFlight int // checkouts that hold one of its connections
-	Open     int // connections open, without the monitor's
-	Idle     int // of those, nobody's now
-	Pinned   int // of those, tied to one driver connection by session state
+	InFlight int   // checkouts that hold one of its connections
+	Open     int   // connections open, without the monitor's
+	Idle     int   // of those, nobody's now
+	Waiting  int   // checkouts that wait for one of them to come free (max_conns_per_server)
+	Opened   int64 // connections opened since the handle was
+	Pinned   int   // of those, tied to one driver connection by session state
 
 	// PinnedBy is how many of its connections carry which session state; one with several kinds counts under each of them.
 	// Kinds without any are left out.
@@ -91,8 +93,9 @@ func (c *Cluster) Stats() Stats {
 		}
 		out.Healed, out.InFlight = s.healed.Load(), int(s.inflight.Load())
 		s.mu.Lock()
-		out.Open, out.Idle = len(s.open), len(s.idle)
+		out.Open, out.Idle, out.Waiting = len(s.open), len(s.idle), len(s.waiting)
 		s.mu.Unlock()
+		out.Opened = s.connects.Load()
 		out.Pinned = int(s.pinned.Load())
 		out.PinnedBy = make(map[PinReason]int)
 		for r := range s.pinnedBy {

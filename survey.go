@@ -87,7 +87,7 @@ func (c *Cluster) survey(ctx context.Context) {
 // surveyAlone asks the one server of a handle without monitors.
 func (c *Cluster) surveyAlone(ctx context.Context) {
 	s := c.servers[0]
-	b, err := s.acquire(ctx)
+	b, err := s.acquire(ctx, true)
 	if err != nil {
 		s.unwell.Store(&err)
 		return
