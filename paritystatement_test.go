@@ -82,7 +82,7 @@ var validStatements = []statementCase{
 	{"show server_version_num", nil},
 	{"values (1, 'a'), (2, 'b')", nil},
 	{"table part", nil},
-	{"explain (costs off) select * from thing where id = 1", nil},
+	{"explain (costs off) select 1", nil}, // of a table it would depend on statistics, which come when they like
 	{"with t as (select id from thing where n > $1) select count(*), min(id) from t", []any{40}},
 	{"insert into thing (name, n, m, tags, j) values ($1, $2, $3, $4, $5) on conflict (name) do update set n = excluded.n returning name, n, m, tags, j",
 		[]any{"thing 1", 1, "happy", []string{"a", "b"}, map[string]int{"g": 1}}},

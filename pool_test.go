@@ -308,11 +308,13 @@ func TestAWaitForAConnectionEndsWithItsServer(t *testing.T) {
 	db := handle(t, c, "max_conns_per_server=1&monitor_interval=50ms&when_stale=error")
 	pgsplit.ClusterOf(db)
 	conns := []*sql.Conn{connOf(t, db), connOf(t, db), connOf(t, db)}
+	var open []*sql.Rows
 	for _, conn := range conns { // one of each server
 		rows, err := conn.QueryContext(t.Context(), "select n from item")
 		require.NoError(t, err)
 		require.True(t, rows.Next())
 		defer rows.Close()
+		open = append(open, rows)
 	}
 	done := make(chan error, 1)
 	go func() { done <- db.QueryRowContext(t.Context(), "select 1").Scan(new(int)) }()
@@ -320,7 +322,8 @@ func TestAWaitForAConnectionEndsWithItsServer(t *testing.T) {
 	for _, r := range c.Replicas {
 		require.NoError(t, r.Kill())
 	}
-	for _, conn := range conns { // the primary's connection comes free
+	for i, conn := range conns { // the primary's connection comes free
+		open[i].Close() // before its connection, which would wait for that
 		conn.Close()
 	}
 	select {
