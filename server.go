@@ -183,8 +183,10 @@ func (s *server) welcome(ctx context.Context, b *backend) error {
 	if b.pg == nil {
 		return nil
 	}
-	// The primary's role needs no question: PostgreSQL 14 and later report a standby by themselves.
-	if len(c.servers) > 1 && c.cfg.Roles != RolesStatic && (b.standby() || b.pg.PgConn().ParameterStatus("in_hot_standby") == "") {
+	// The primary's role needs no question: PostgreSQL 14 and later report a standby by themselves. A pooler may go on to report
+	// what it has heard long ago, so a server that is known for a replica is asked in any case.
+	if len(c.servers) > 1 && c.cfg.Roles != RolesStatic &&
+		(b.standby() || b.pg.PgConn().ParameterStatus("in_hot_standby") == "" || c.roleOf(s) == RoleReplica) {
 		smp, err := c.sample(ctx, b.pg.PgConn(), b.opened)
 		if err != nil {
 			return err
