@@ -33,7 +33,7 @@ fi
 
 # "go test ./..." stops at nested modules, so each one is visited.
 find . -name go.mod -not -path './.*' | sort | while read -r mod; do
-  (cd "$(dirname "$mod")" && go vet ./... && go test -race -timeout 14m "$@" ./...)
+  (cd "$(dirname "$mod")" && go vet ./... && go test -race -timeout 20m "$@" ./...)
 done
 
 # Fuzzing looks for what the corpus lacks. Go itself may report that the time is up as a failure; an input that fails it
