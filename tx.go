@@ -204,7 +204,7 @@ func (t *Tx) moves() (bool, error) {
 	if !t.used {
 		return true, nil
 	}
-	if locksWithoutRefusal(st) || st.Pin&^statement.PinUnknown != 0 {
+	if locksWithoutRefusal(st) || st.Pin&^(statement.PinUnknown|statement.PinTempTable) != 0 { // temporary tables a standby refuses as a read-only transaction does
 		return false, fmt.Errorf("pgsplit: a statement that %s cannot run in a read-only transaction on a replica:"+
 			" run it first in the transaction, or begin the transaction under WithPrimary", reasonOf(st))
 	}
