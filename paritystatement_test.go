@@ -86,7 +86,7 @@ var validStatements = []statementCase{
 	{"with t as (select id from thing where n > $1) select count(*), min(id) from t", []any{40}},
 	{"insert into thing (name, n, m, tags, j) values ($1, $2, $3, $4, $5) on conflict (name) do update set n = excluded.n returning name, n, m, tags, j",
 		[]any{"thing 1", 1, "happy", []string{"a", "b"}, map[string]int{"g": 1}}},
-	{"update thing set n = n where id between 2 and 4 returning id, price, code, at", nil},
+	{"update thing set n = n where id = 2 returning id, price, code, at", nil},
 	{"update thing set n = n where id < $1", []any{10}},
 	{"with changed as (update thing set n = n where id = $1 returning id) select id from changed", []any{5}},
 	{"delete from thing where id = -1", nil},
