@@ -169,9 +169,6 @@ type Config struct {
 	Logger *slog.Logger
 
 	made bool // by NewConfig: the defaults are in
-
-	// unpinned switches pinning off. It is there for the tests that show that pinning is needed.
-	unpinned bool
 }
 
 // NewConfig gives a Config with every default and no server: add Servers, or Primary and Replicas.

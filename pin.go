@@ -71,11 +71,7 @@ func (r PinReason) String() string {
 func (r PinReason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // carry notes session state that the connection carries from now on; shed, that some of it has been undone.
-func (b *backend) carry(p statement.Pin) {
-	if !b.srv.cluster.cfg.unpinned {
-		b.repin(b.pin | p)
-	}
-}
+func (b *backend) carry(p statement.Pin) { b.repin(b.pin | p) }
 
 func (b *backend) shed(p statement.Pin) { b.repin(b.pin &^ p) }
 

@@ -167,12 +167,8 @@ func (c *Conn) freePrimary(ctx context.Context) bool {
 
 // acquireFrom makes a connection of a server, if it is the primary still, that of this checkout.
 func (c *Conn) acquireFrom(ctx context.Context, s *server, wait bool) bool {
-	b, err := s.acquire(ctx, wait)
+	b, err := s.acquireWritable(ctx, wait)
 	if err != nil {
-		return false
-	}
-	if c.cluster.stillStandby(ctx, b) {
-		s.drop(b)
 		return false
 	}
 	c.primary = b

@@ -137,11 +137,7 @@ func (c *Cluster) acquirePrimary(ctx context.Context, deadline time.Time) (*back
 	for {
 		snap := c.snap.Load()
 		if p := snap.primary; p != nil && (first == nil || snap.primaryHealthy()) {
-			b, err := p.acquire(ctx, true)
-			if err == nil && len(c.servers) > 1 && c.stillStandby(ctx, b) {
-				p.drop(b)
-				err = errDemoted
-			}
+			b, err := p.acquireWritable(ctx, true)
 			if err == nil {
 				return b, nil
 			}

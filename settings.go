@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -176,38 +175,6 @@ func listSetting(key, field string, at func(*Config) *[]string) setting {
 			return nil
 		},
 		get: func(c *Config) string { return cmp.Or(strings.Join(*at(c), ","), "-") },
-	}
-}
-
-// countSetting takes whole numbers; zero has a meaning of its own.
-func countSetting(key, field, zeroMeans string, at func(*Config) *int) setting {
-	check := func(n int) error {
-		if n < 0 {
-			return fmt.Errorf("it must not be negative; 0 is %s", zeroMeans)
-		}
-		return nil
-	}
-	return setting{
-		key:   key,
-		field: field,
-		set: func(c *Config, value string) error {
-			n, err := strconv.Atoi(value)
-			if err != nil {
-				return errors.New(`it is no whole number, such as "20"`)
-			}
-			if err := check(n); err != nil {
-				return err
-			}
-			*at(c) = n
-			return nil
-		},
-		get: func(c *Config) string { return strconv.Itoa(*at(c)) },
-		check: func(c *Config) error {
-			if err := check(*at(c)); err != nil {
-				return fmt.Errorf("%d: %v", *at(c), err)
-			}
-			return nil
-		},
 	}
 }
 
