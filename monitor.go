@@ -110,7 +110,7 @@ func (m *monitor) look() bool {
 	}
 	m.fails = 0
 	if m.surveys.Swap(false) {
-		m.survey()
+		defer m.answer(m.survey())
 	}
 	if smp == nil {
 		c.observeAnswer(s, m.last)
@@ -161,12 +161,16 @@ func (m *monitor) followUp(before, after *snapshot) {
 	}
 }
 
-func (m *monitor) survey() {
+func (m *monitor) survey() *survey {
 	ctx, cancel := context.WithTimeout(m.srv.cluster.life, m.srv.cluster.cfg.MonitorTimeout)
 	defer cancel()
-	if m.conn != nil {
-		m.srv.surveyed.Store(takeSurvey(ctx, m.conn.PgConn()))
-	}
+	return takeSurvey(ctx, m.conn.PgConn())
+}
+
+// answer shows a survey once the sample taken with it has been drawn conclusions from: whoever waits for it reads those, too.
+func (m *monitor) answer(v *survey) {
+	m.srv.surveyed.Store(v)
+	m.srv.cluster.change(func(*snapshot) {})
 }
 
 type notPgxError struct{}
