@@ -24,6 +24,18 @@ func closesAtOnce(t testing.TB, db *sql.DB) {
 	require.Less(t, took, 2*time.Second)
 }
 
+// endedSoon is what a statement that the closing has to end returns.
+func endedSoon(t testing.TB, ended <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(20 * time.Second):
+		assert.Fail(t, "what was under way does not end")
+		return nil
+	}
+}
+
 // What is under way when a handle is closed ends, and nothing of the handle is left: no goroutine, no connection.
 func TestCloseIsBackWithinASecondAndLeavesNothing(t *testing.T) {
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, Proxy: true, SetupSQL: behaviourSchema})
@@ -72,7 +84,7 @@ func TestCloseIsBackWithinASecondAndLeavesNothing(t *testing.T) {
 			busy(t, c.Replicas, "pg_sleep")
 			r.Proxy().BlackHole()
 			return func() {
-				<-ended // the primary may have answered
+				endedSoon(t, ended) // the primary may have answered
 				require.NoError(t, r.Proxy().Heal())
 			}
 		},
@@ -83,7 +95,7 @@ func TestCloseIsBackWithinASecondAndLeavesNothing(t *testing.T) {
 			r.Proxy().BlackHole()
 			cancel()
 			return func() {
-				assert.ErrorIs(t, <-ended, context.Canceled)
+				assert.ErrorIs(t, endedSoon(t, ended), context.Canceled)
 				require.NoError(t, r.Proxy().Heal())
 			}
 		},
@@ -92,7 +104,7 @@ func TestCloseIsBackWithinASecondAndLeavesNothing(t *testing.T) {
 			r.Proxy().BlackHole()
 			ended := reads(t.Context(), db, "select 1")
 			return func() {
-				<-ended // the primary may have answered
+				endedSoon(t, ended) // the primary may have answered
 				require.NoError(t, r.Proxy().Heal())
 			}
 		},
@@ -104,7 +116,7 @@ func TestCloseIsBackWithinASecondAndLeavesNothing(t *testing.T) {
 			eventually(t, func() bool { return !pgsplit.ClusterOf(db).Stats().Servers[0].Healthy }, "the stop is noticed")
 			return func() {
 				for range 2 {
-					assert.Error(t, <-ended)
+					assert.Error(t, endedSoon(t, ended))
 				}
 				require.NoError(t, c.Primary.Start())
 			}
@@ -116,7 +128,7 @@ func TestCloseIsBackWithinASecondAndLeavesNothing(t *testing.T) {
 			eventually(t, func() bool { return !pgsplit.ClusterOf(db).Stats().Servers[0].Healthy }, "it is noticed")
 			return func() {
 				require.NoError(t, c.Primary.Proxy().Heal())
-				<-ended // pgx waits for an answer as long as the context lets it
+				endedSoon(t, ended) // pgx waits for an answer as long as the context lets it
 			}
 		},
 		"no server answers": func(t *testing.T, db *sql.DB) func() {
@@ -128,7 +140,7 @@ func TestCloseIsBackWithinASecondAndLeavesNothing(t *testing.T) {
 				for _, s := range c.Servers() {
 					require.NoError(t, s.Proxy().Heal())
 				}
-				<-ended
+				endedSoon(t, ended)
 			}
 		},
 	} {
