@@ -138,8 +138,12 @@ func serverNamed(servers []pgsplit.ServerStats, s *pgsplittest.Server) pgsplit.S
 }
 
 func TestHealthIsBlindRatherThanLate(t *testing.T) {
-	c := calm(t)
-	db := handle(t, c)
+	c := rough(t)
+	db := handle(t, c, "monitor_timeout=10s")
+	for _, s := range c.Servers() { // else one of them may answer in that moment
+		require.NoError(t, s.Freeze())
+		t.Cleanup(func() { require.NoError(t, s.Thaw()) })
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	h := pgsplit.ClusterOf(db).Health(ctx)

@@ -45,6 +45,7 @@ type member struct {
 	back    time.Time     // when it came back after it had been found not healthy: it warms up since then
 	aside   error         // why it serves no reads although it is healthy; nil: it may
 	reached time.Time     // a replica's lag is the age of this: when the primary was last seen at a position that it has
+	guessed bool          // it has none of the positions that are remembered: reached may be long before the truth
 	left    LSN           // where it was when the primary changed, or when it was first seen on another timeline than that
 	strayed bool          // it has what the primary does not have; see follows
 	behind  time.Duration // about how far a replica was behind when it was asked: good for timing only
@@ -287,7 +288,8 @@ func (c *Cluster) judgeReplicas(next *snapshot) {
 			continue
 		}
 		if m.sample != nil {
-			m.reached, m.behind = c.world.lagBase(m.sample), c.world.history.behind(m.sample)
+			m.reached, m.guessed = c.world.lagBase(m.sample)
+			m.behind = c.world.history.behind(m.sample)
 			m.has = next.resolved.has(m.sample.position, m.sample.timeline)
 			if primary != nil && !m.follows(primary, claims) {
 				m.aside = errTimeline
@@ -301,17 +303,17 @@ func (c *Cluster) judgeReplicas(next *snapshot) {
 var errTimeline = errors.New("pgsplit: it is not certain that the server follows the present primary: its timeline is another one")
 
 // lagBase is the time that a replica's lag is the age of; zero if no position is known.
-func (w *world) lagBase(smp *sample) time.Time {
+func (w *world) lagBase(smp *sample) (seen time.Time, guessed bool) {
 	if smp.position == 0 || len(w.history.points) == 0 {
-		return time.Time{}
+		return time.Time{}, false
 	}
 	seen, ok := w.history.reached(smp.position)
 	if !ok && smp.replayAge >= 0 {
 		if t := smp.asked.Add(-smp.replayAge); t.Before(seen) {
-			return t
+			return t, true
 		}
 	}
-	return seen
+	return seen, !ok
 }
 
 // follows says whether a standby can be taken to follow the primary. Where its timeline is the primary's it does. Where

@@ -67,14 +67,28 @@ func (c *Cluster) survey(ctx context.Context) {
 		}
 		return true
 	}, nil)
-	// A replica that was looked at before the primary has nothing yet that its position could be compared with.
-	again := time.Now()
+	// A replica that was looked at before the primary has nothing yet that its position could be compared with; and one that
+	// lacks the little that an idle primary has just written seems to be behind by the whole time without a transaction.
+	for patience := time.Now().Add(measurePatience); c.measureAgain(ctx) && time.Now().Before(patience); {
+	}
+}
+
+// measurePatience is for how long a survey asks replicas again whose lag is only guessed.
+const measurePatience = 100 * time.Millisecond
+
+// measureAgain asks the replicas again whose lag is not measured. It reports whether it had to, and has time to do so again.
+func (c *Cluster) measureAgain(ctx context.Context) bool {
+	again, asked := time.Now(), false
 	for i := range c.snap.Load().members {
 		if c.snap.Load().members[i].unmeasured() {
+			asked = true
 			c.watch[i].poke()
 		}
 	}
-	c.awaitServers(ctx, func(snap *snapshot) bool {
+	if !asked {
+		return false
+	}
+	err := c.awaitServers(ctx, func(snap *snapshot) bool {
 		for i := range snap.members {
 			if m := &snap.members[i]; m.unmeasured() && !m.sample.asked.After(again) {
 				return false
@@ -82,6 +96,7 @@ func (c *Cluster) survey(ctx context.Context) {
 		}
 		return true
 	}, nil)
+	return err == nil
 }
 
 // surveyAlone asks the one server of a handle without monitors.
@@ -108,7 +123,7 @@ func (m *member) answeredSince(t time.Time) bool {
 	return s != nil && s.asked.After(t)
 }
 
-// unmeasured says whether a replica tells a position and its lag is not known all the same.
+// unmeasured says whether a replica tells a position and its lag is not known all the same, or only guessed.
 func (m *member) unmeasured() bool {
-	return m.role == RoleReplica && m.healthy && m.sample != nil && m.sample.position != 0 && m.reached.IsZero()
+	return m.role == RoleReplica && m.healthy && m.sample != nil && m.sample.position != 0 && (m.reached.IsZero() || m.guessed)
 }
