@@ -55,7 +55,10 @@ func TestStatementsWaitForAPrimaryAndTransactionsFail(t *testing.T) {
 	t.Logf("in the transaction: %v", err)
 	_, pgxErr := pgxTx.ExecContext(t.Context(), "insert into entry (test) values ('lost with its transaction')")
 	require.Error(t, pgxErr)
-	require.Equal(t, withoutPorts(pgxErr.Error()), withoutPorts(err.Error()), "by pgx")
+	// Whether the server's last words are read before its end is noticed is a matter of luck, for pgx as well.
+	byPgx := []string{"driver: bad connection", "FATAL: terminating connection due to unexpected postmaster exit (SQLSTATE 57P01)"}
+	require.Contains(t, byPgx, pgxErr.Error())
+	require.Contains(t, byPgx, err.Error())
 	tx.Rollback()
 
 	// A statement gives up with the first error, after its time or its caller's.

@@ -80,6 +80,7 @@ func TestReadOnlyTransactionsGoToThePrimaryOtherwise(t *testing.T) {
 func TestARepeatableReadTransactionOnAReplicaSeesOneSnapshot(t *testing.T) {
 	c := rough(t)
 	db := handle(t, c, "read_only_tx=replica")
+	settled(t, db)
 	test := unique("snapshot")
 	tx := begin(t, t.Context(), db, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 	count := func() string {
