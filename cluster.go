@@ -237,52 +237,6 @@ func (c *Cluster) unreachable(ctx context.Context) error {
 	return errors.New("pgsplit: no primary: no server of the DSN is a writable PostgreSQL primary")
 }
 
-// Close ends everything that belongs to the handle. database/sql calls it from DB.Close, after it has closed the idle
-// driver connections. Rows that are still open stay usable; their connection ends with them.
-func (c *Cluster) close() error {
-	c.freeReads()
-	c.quit()
-	for _, s := range c.servers {
-		s.close()
-	}
-	done := make(chan struct{})
-	go func() {
-		c.tasks.wait()
-		close(done)
-	}()
-	// All of it ends at once, but for connectors that dial by themselves: pgx may clean up after those for 15 s.
-	select {
-	case <-done:
-	case <-time.After(closeTimeout):
-	}
-	return nil
-}
-
-// freeReads looks, one last time, at the servers on which reads wait for their first row. Reads on a silent one come free;
-// the others may end as they would with plain pgx.
-func (c *Cluster) freeReads() {
-	var looks sync.WaitGroup
-	for _, s := range c.servers {
-		if !s.awaited() {
-			continue
-		}
-		looks.Go(func() {
-			ctx, cancel := context.WithTimeout(c.life, min(c.cfg.MonitorTimeout, closeTimeout/2))
-			defer cancel()
-			dc, err := s.watcher.Connect(ctx)
-			if err != nil {
-				s.abandon()
-				return
-			}
-			dc.Close()
-		})
-	}
-	looks.Wait()
-}
-
-// closeTimeout bounds how long DB.Close waits for what it has ended.
-const closeTimeout = 900 * time.Millisecond
-
 // touch notes that the handle is in use. After a pause without samples the monitors are woken.
 func (c *Cluster) touch(now time.Time) {
 	n := now.UnixNano()
@@ -290,40 +244,6 @@ func (c *Cluster) touch(now time.Time) {
 	if n-last > int64(time.Second) && c.used.CompareAndSwap(last, n) && n-last > int64(pauseAfter) {
 		c.kickAll()
 	}
-}
-
-// need notes that a read went to the primary for want of a replica that has caught up. The samples that could change
-// that are asked for: of the primary while a mark is not resolved, else of the replicas that are behind.
-func (c *Cluster) need(now time.Time, d demand) {
-	n := now.UnixNano()
-	if last := c.needed.Load(); n-last > int64(100*time.Millisecond) {
-		c.needed.Store(n)
-	}
-	if !d.resolved(c.snap.Load()) {
-		c.resolveSoon()
-	} else {
-		raise(&c.floor, uint64(max(d.floor.lsn, d.bound.lsn)))
-		c.catchUpSoon(c.snap.Load())
-	}
-}
-
-// catchUpSoon has the replicas looked at that lack writes whose position is known.
-func (c *Cluster) catchUpSoon(snap *snapshot) {
-	for _, m := range snap.replicas {
-		if m.sample != nil && m.sample.position < c.wanted(snap) {
-			c.watch[m.srv.index].poke()
-		}
-	}
-}
-
-// wanted is the position that replicas are looked at for.
-func (c *Cluster) wanted(snap *snapshot) LSN {
-	return max(snap.resolved.newest(), LSN(c.floor.Load()))
-}
-
-// someoneNeeds says whether samples beyond the periodic ones are worth their cost.
-func (c *Cluster) someoneNeeds() bool {
-	return time.Now().UnixNano()-c.needed.Load() < int64(time.Second)
 }
 
 func (c *Cluster) kickAll() {

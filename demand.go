@@ -49,3 +49,37 @@ func (d demand) metOver(b *backend, m *member) bool {
 func (d demand) resolved(s *snapshot) bool {
 	return !d.open && d.mark <= s.resolved.latest() && (d.seen.srv == nil || d.bound.lsn != 0)
 }
+
+// need notes that a read went to the primary for want of a replica that has caught up. The samples that could change
+// that are asked for: of the primary while a mark is not resolved, else of the replicas that are behind.
+func (c *Cluster) need(now time.Time, d demand) {
+	n := now.UnixNano()
+	if last := c.needed.Load(); n-last > int64(100*time.Millisecond) {
+		c.needed.Store(n)
+	}
+	if !d.resolved(c.snap.Load()) {
+		c.resolveSoon()
+	} else {
+		raise(&c.floor, uint64(max(d.floor.lsn, d.bound.lsn)))
+		c.catchUpSoon(c.snap.Load())
+	}
+}
+
+// catchUpSoon has the replicas looked at that lack writes whose position is known.
+func (c *Cluster) catchUpSoon(snap *snapshot) {
+	for _, m := range snap.replicas {
+		if m.sample != nil && m.sample.position < c.wanted(snap) {
+			c.watch[m.srv.index].poke()
+		}
+	}
+}
+
+// wanted is the position that replicas are looked at for.
+func (c *Cluster) wanted(snap *snapshot) LSN {
+	return max(snap.resolved.newest(), LSN(c.floor.Load()))
+}
+
+// someoneNeeds says whether samples beyond the periodic ones are worth their cost.
+func (c *Cluster) someoneNeeds() bool {
+	return time.Now().UnixNano()-c.needed.Load() < int64(time.Second)
+}

@@ -257,7 +257,8 @@ func (s *server) drop(b *backend) {
 	s.discard(b)
 }
 
-// awaited says whether a read waits for its first row.
+// awaited says whether a read waits for its first row, and lent whether a connection is checked out: a read may be about to
+// wait.
 func (s *server) awaited() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -269,16 +270,20 @@ func (s *server) awaited() bool {
 	return false
 }
 
+func (s *server) lent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy() > 0
+}
+
 // abandon is called when the server was found unreachable. Reads that wait on it for their first row come free and run
 // elsewhere, connection attempts end, idle connections are closed. Rows that are being read stay.
 func (s *server) abandon() {
 	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return
-	}
 	s.end()
-	s.life, s.end = context.WithCancel(s.cluster.life)
+	if !s.closed {
+		s.life, s.end = context.WithCancel(s.cluster.life)
+	}
 	for b := range s.open {
 		b.doomed.Store(true)
 		b.kill()

@@ -1,0 +1,67 @@
+package pgsplit
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// close ends everything that belongs to the handle. database/sql calls it from DB.Close, after it has closed the idle
+// driver connections. Rows that are still open stay usable; their connection ends with them.
+func (c *Cluster) close() error {
+	limit, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	c.freeReads(limit, (*server).awaited)
+	c.quit()
+	for _, s := range c.servers {
+		s.close()
+	}
+	// Now no read gets a connection any more. One that had got it before may have begun to wait after the look above.
+	c.freeReads(limit, func(s *server) bool { return s.lent() && c.snap.Load().primary != s })
+	// All of it ends at once, but for connectors that dial by themselves: pgx may clean up after those for 15 s.
+	within(limit, c.tasks.wait)
+	return nil
+}
+
+// within waits until f has ended, or the context has.
+func within(ctx context.Context, f func()) {
+	done := make(chan struct{})
+	go func() {
+		f()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// freeReads looks, one last time, at servers on which reads wait for their first row. Reads on a silent one come free; the
+// others may end as they would with plain pgx.
+func (c *Cluster) freeReads(limit context.Context, concerned func(*server) bool) {
+	var looks sync.WaitGroup
+	for _, s := range c.servers {
+		if len(c.servers) == 1 || !concerned(s) {
+			continue
+		}
+		looks.Go(func() {
+			ctx, cancel := context.WithTimeout(limit, min(c.cfg.MonitorTimeout, closeTimeout/3))
+			defer cancel()
+			dc, err := s.watcher.Connect(ctx)
+			if err == nil {
+				dc.Close()
+				return
+			}
+			if pgErr := (*pgconn.PgError)(nil); !errors.As(err, &pgErr) { // a server that is full answers
+				s.abandon()
+			}
+		})
+	}
+	within(limit, looks.Wait)
+}
+
+// closeTimeout bounds how long DB.Close takes to end what is under way.
+const closeTimeout = 900 * time.Millisecond
