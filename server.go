@@ -72,16 +72,6 @@ func (s *server) acquire(ctx context.Context, wait bool) (*backend, error) {
 	return b, err
 }
 
-// acquireWritable is acquire for the primary: errDemoted if it has become a standby.
-func (s *server) acquireWritable(ctx context.Context, wait bool) (*backend, error) {
-	b, err := s.acquire(ctx, wait)
-	if err == nil && len(s.cluster.servers) > 1 && s.cluster.stillStandby(ctx, b) {
-		s.drop(b)
-		return nil, errDemoted
-	}
-	return b, err
-}
-
 func (s *server) find(ctx context.Context, wait bool) (*backend, error) {
 	for {
 		b, err := s.take(ctx, wait)

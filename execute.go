@@ -1,0 +1,158 @@
+package pgsplit
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+)
+
+// How a backend runs a statement: by pgx, or by whatever interfaces another driver's connection offers.
+
+// exec and query run a statement; p is what its Conn has prepared of it. One that a schema change, or the loss of what was
+// prepared, has overtaken runs again, if it may be repeated; nothing has been executed then.
+func (b *backend) exec(ctx context.Context, query string, args []driver.NamedValue, p *prepared, repeatable bool) (driver.Result, error) {
+	res, err := b.execOnce(ctx, query, args, p)
+	if err != nil && repeatable && b.outdated(ctx, err, query) {
+		return b.execOnce(ctx, query, args, p)
+	}
+	return res, err
+}
+
+func (b *backend) query(ctx context.Context, query string, args []driver.NamedValue, p *prepared, repeatable bool) (driver.Rows, error) {
+	rows, err := b.queryOnce(ctx, query, args, p)
+	if err != nil && repeatable && b.outdated(ctx, err, query) {
+		return b.queryOnce(ctx, query, args, p)
+	}
+	return rows, err
+}
+
+// values converts arguments as database/sql does for a driver that is not pgx, which takes any Go value.
+func (b *backend) values(args []driver.NamedValue) ([]driver.NamedValue, error) {
+	if b.pg != nil || len(args) == 0 {
+		return args, nil
+	}
+	checker, _ := b.dc.(driver.NamedValueChecker)
+	converted := make([]driver.NamedValue, 0, len(args))
+	for _, arg := range args {
+		err := driver.ErrSkip
+		if checker != nil {
+			err = checker.CheckNamedValue(&arg)
+		}
+		switch err {
+		case driver.ErrSkip:
+			if arg.Value, err = driver.DefaultParameterConverter.ConvertValue(arg.Value); err != nil {
+				return nil, fmt.Errorf("sql: converting argument $%d type: %w", arg.Ordinal, err)
+			}
+		case driver.ErrRemoveArgument:
+			continue
+		case nil:
+		default:
+			return nil, err
+		}
+		converted = append(converted, arg)
+	}
+	return converted, nil
+}
+
+func (b *backend) execOnce(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
+	args, err := b.values(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.ready(ctx, query, args, p); err != nil {
+		return nil, err
+	}
+	if ex, ok := b.dc.(driver.ExecerContext); ok && (p == nil || b.pg != nil) {
+		return ex.ExecContext(ctx, query, args)
+	}
+	st, err := b.prepareOther(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	if s, ok := st.(driver.StmtExecContext); ok {
+		return s.ExecContext(ctx, args)
+	}
+	return nil, errors.New("pgsplit: the connector's statements lack ExecContext")
+}
+
+func (b *backend) queryOnce(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Rows, error) {
+	args, err := b.values(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.ready(ctx, query, args, p); err != nil {
+		return nil, err
+	}
+	if q, ok := b.dc.(driver.QueryerContext); ok && (p == nil || b.pg != nil) {
+		return q.QueryContext(ctx, query, args)
+	}
+	st, err := b.prepareOther(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := st.(driver.StmtQueryContext)
+	if !ok {
+		st.Close()
+		return nil, errors.New("pgsplit: the connector's statements lack QueryContext")
+	}
+	rows, err := s.QueryContext(ctx, args)
+	if err != nil {
+		st.Close()
+		return nil, err
+	}
+	return &stmtRows{Rows: rows, stmt: st}, nil
+}
+
+// stmtRows are rows of a driver that runs queries through statements only: the statement ends with them.
+type stmtRows struct {
+	driver.Rows
+	stmt driver.Stmt
+}
+
+func (r *stmtRows) Close() error { return errors.Join(r.Rows.Close(), r.stmt.Close()) }
+
+// describe validates a text as Prepare does, and notes how many parameters it has.
+func (b *backend) describe(ctx context.Context, p *prepared) error {
+	if b.pg != nil {
+		s, err := b.parse(ctx, p.text)
+		if err == nil {
+			p.shape, p.params = s, len(s.params)
+		}
+		return err
+	}
+	st, err := b.prepareOther(ctx, p.text)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	p.params = st.NumInput()
+	return nil
+}
+
+func (b *backend) prepareOther(ctx context.Context, query string) (driver.Stmt, error) {
+	if p, ok := b.dc.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
+	}
+	return b.dc.Prepare(query)
+}
+
+func (b *backend) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	var tx driver.Tx
+	var err error
+	if bt, ok := b.dc.(driver.ConnBeginTx); ok {
+		tx, err = bt.BeginTx(ctx, opts)
+	} else {
+		tx, err = b.dc.Begin() //nolint:staticcheck // the last resort that database/sql itself uses
+	}
+	b.inTx = err == nil
+	return tx, err
+}
+
+func (b *backend) ping(ctx context.Context) error {
+	if p, ok := b.dc.(driver.Pinger); ok {
+		return p.Ping(ctx)
+	}
+	return nil
+}
