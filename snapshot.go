@@ -185,8 +185,8 @@ func (c *Cluster) observeAnswer(s *server, asked time.Time) {
 // suspect notes that a statement found a server in trouble. It serves no reads until it is seen well again: by a sample
 // asked for after now, for servers that cannot be sampled by the time that has passed.
 func (c *Cluster) suspect(s *server, err error, pause time.Duration) {
-	if len(c.servers) == 1 {
-		return
+	if len(c.servers) == 1 || c.life.Err() != nil {
+		return // nothing to choose, or what failed was ended by Close
 	}
 	c.change(func(next *snapshot) {
 		m := &next.members[s.index]
