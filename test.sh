@@ -20,6 +20,16 @@ if ! have_postgres; then
   fi
 fi
 
+# The tests behind PgBouncer are skipped where there is none.
+have_pgbouncer() {
+  [ -n "${PGSPLIT_TEST_PGBOUNCER:-}" ] || command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ]
+}
+if ! have_pgbouncer && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get -qq update && apt-get -qq install -y pgbouncer; } >/dev/null 2>&1 || true
+fi
+have_pgbouncer || echo "PgBouncer is missing: the tests behind it are skipped; install the package 'pgbouncer', or name its program in PGSPLIT_TEST_PGBOUNCER" >&2
+
 # Many short-lived servers: a folder in memory, where there is one, spares the disk.
 if [ -z "${PGSPLITTEST_DIR:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
   export PGSPLITTEST_DIR=/dev/shm
