@@ -21,9 +21,9 @@ type celsius float64
 
 func (c celsius) Value() (driver.Value, error) { return fmt.Sprintf("%g", float64(c)), nil }
 
-type broken struct{}
+type worthless struct{}
 
-func (broken) Value() (driver.Value, error) { return nil, errors.New("this value has no value") }
+func (worthless) Value() (driver.Value, error) { return nil, errors.New("this value has no value") }
 
 // shouting is a query rewriter of the application's own.
 type shouting struct{}
@@ -111,7 +111,7 @@ var invalidStatements = []statementCase{
 	{"select $1::int", []any{struct{}{}}},
 	{"select $1::date", []any{"2024-13-01"}},
 	{"select $1::int", []any{int64(1) << 40}},
-	{"select $1::text", []any{broken{}}},
+	{"select $1::text", []any{worthless{}}},
 	{"select $1::mood", []any{"angry"}},
 	{"select $1", []any{func() {}}},
 	{"select id from thing where name = $1", []any{[]string{"a"}}},

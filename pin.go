@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pgsplit/pgsplit/internal/broken"
 	"github.com/pgsplit/pgsplit/internal/statement"
 )
 
@@ -77,7 +78,7 @@ func (b *backend) shed(p statement.Pin) { b.repin(b.pin &^ p) }
 
 func (b *backend) repin(p statement.Pin) {
 	changed := b.pin ^ p
-	if changed == 0 {
+	if changed == 0 || broken.Unpinned.Load() {
 		return
 	}
 	step := func(before, after bool) int64 {
