@@ -268,6 +268,7 @@ func (c *Cluster) resolveSoon() {
 func (c *Cluster) wroteRaw() {
 	n := c.leave(&everything)
 	raise(&c.marks.raw, uint64(n))
+	raise(&c.marks.rawAt, c.marks.at.Load())
 	c.resolveSoon()
 	c.marks.rawOpen.Add(-1)
 	c.marks.end(&everything)

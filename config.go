@@ -99,6 +99,12 @@ type Config struct {
 	// not wait.
 	Wait time.Duration
 
+	// StickAfterWrite is for replicas whose position nobody can tell: servers that are no streaming standbys (Aurora's
+	// readers, RolesStatic), or several behind one name. A read that has to see a write (ReadYourWrites, a session) is not
+	// sent to them until the write is that old: a guess about their lag, and weaker than what positions give; what a session
+	// has read does not count with them. 0: such reads never go there. Default 2s.
+	StickAfterWrite time.Duration
+
 	// --- Monitoring
 
 	// MonitorInterval is the time between two looks at a server's role and position while the handle is in use; a handle
@@ -183,6 +189,7 @@ func NewConfig() *Config {
 		MaxLag:                10 * time.Second,
 		WhenStale:             StalePrimary,
 		Wait:                  0,
+		StickAfterWrite:       2 * time.Second,
 		MonitorInterval:       time.Second,
 		MonitorTimeout:        500 * time.Millisecond,
 		AlertLag:              time.Second,

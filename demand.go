@@ -6,6 +6,9 @@ import "time"
 type demand struct {
 	mark moment // to have the writes up to it; 0: none
 	open bool   // and what is still under way, which only the primary has
+	at   uint64 // when the last of them was completed, see marks.age; 0: never
+
+	aged bool // that is so long ago that replicas without positions will do (stick_after_write)
 
 	// Of a session:
 	floor  floor   // to have reached that position
@@ -25,6 +28,9 @@ func (d demand) within(dir *directives) demand {
 
 // metBy says whether a replica has what is asked for, as it was when it was last looked at.
 func (d demand) metBy(m *member) bool {
+	if m.untold() {
+		return !d.open && (d.at == 0 || d.aged)
+	}
 	if d.open || d.mark > m.has {
 		return false
 	}
@@ -42,7 +48,7 @@ func (f floor) reachedBy(m *member) bool {
 // metOver says whether a connection leads to what metBy was asked of, as far as the sample does not tell: a replica that
 // was read may have been restarted, and gone back, since.
 func (d demand) metOver(b *backend, m *member) bool {
-	return d.seen.srv == nil || b.srv == d.seen.srv && !b.opened.After(d.seen.began) || d.bound.reachedBy(m)
+	return m.untold() || d.seen.srv == nil || b.srv == d.seen.srv && !b.opened.After(d.seen.began) || d.bound.reachedBy(m)
 }
 
 // resolved says whether it is known which position has what is asked for.
@@ -57,18 +63,20 @@ func (c *Cluster) need(now time.Time, d demand) {
 	if last := c.needed.Load(); n-last > int64(100*time.Millisecond) {
 		c.needed.Store(n)
 	}
-	if !d.resolved(c.snap.Load()) {
+	switch snap := c.snap.Load(); {
+	case snap.unmarked():
+	case !d.resolved(snap):
 		c.resolveSoon()
-	} else {
+	default:
 		raise(&c.floor, uint64(max(d.floor.lsn, d.bound.lsn)))
-		c.catchUpSoon(c.snap.Load())
+		c.catchUpSoon(snap)
 	}
 }
 
 // catchUpSoon has the replicas looked at that lack writes whose position is known.
 func (c *Cluster) catchUpSoon(snap *snapshot) {
 	for _, m := range snap.replicas {
-		if m.sample != nil && m.sample.position < c.wanted(snap) {
+		if m.sample != nil && !m.untold() && m.sample.position < c.wanted(snap) {
 			c.watch[m.srv.index].poke()
 		}
 	}

@@ -21,6 +21,7 @@ import (
 //	max_lag                        10s         a replica further behind serves no reads; 0: no bound
 //	when_stale                     primary     primary, freshest, error: what a read does when no replica is fresh enough
 //	wait                           0s          how long a read waits for a replica to catch up before that
+//	stick_after_write              2s          how long after a write its readers avoid replicas without positions; 0: for good
 //	balancer                       least_busy  least_busy, round_robin, random, latency
 //	weights                        -           shares of the replicas in the reads: pg2*3,pg3:5433*1; see Config.Weights
 //	warmup                         10s         in which a replica that comes back gets its whole share; 0: at once

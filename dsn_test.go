@@ -75,6 +75,7 @@ var keyExamples = map[string]struct {
 	"unsafe_functions":              {"h", func(c *Config) { c.UnsafeFunctions = []string{"h"} }},
 	"monitor_interval":              {"2s", func(c *Config) { c.MonitorInterval = 2 * time.Second }},
 	"monitor_timeout":               {"1500ms", func(c *Config) { c.MonitorTimeout = 1500 * time.Millisecond }},
+	"stick_after_write":             {"3s", func(c *Config) { c.StickAfterWrite = 3 * time.Second }},
 	"alert_lag":                     {"3s", func(c *Config) { c.AlertLag = 3 * time.Second }},
 	"alert_connections":             {"55", func(c *Config) { c.AlertConnections = 55 }},
 	"pool_max_conn_lifetime":        {"2h", func(c *Config) { c.PoolMaxConnLifetime = 2 * time.Hour }},

@@ -3,6 +3,7 @@ package pgsplit
 import (
 	"hash/maphash"
 	"sync/atomic"
+	"time"
 )
 
 // moment is a time on a handle's own clock, which counts what happens. A mark is the moment of a write whose answer is
@@ -17,6 +18,8 @@ type moment uint64
 type marks struct {
 	clock atomic.Uint64 // the latest moment
 	last  atomic.Uint64 // of the last write, whatever it wrote to
+	at    atomic.Uint64 // when that was, see age
+	born  time.Time
 
 	// open counts writes whose end nobody has seen yet although the application may have seen some of it: rows of an
 	// INSERT … RETURNING that are still being read, a connection handed out through sql.Conn.Raw. While there is one, no
@@ -26,6 +29,7 @@ type marks struct {
 	// Of what was done through sql.Conn.Raw, which has no context and so no session: it concerns every session.
 	raw     atomic.Uint64
 	rawOpen atomic.Int64
+	rawAt   atomic.Uint64
 
 	// What follows is for read_your_writes=on only.
 	places   *[markPlaces]place // by relation; nil in the other modes
@@ -39,6 +43,7 @@ type marks struct {
 // place is where the marks of some relations are.
 type place struct {
 	last atomic.Uint64
+	at   atomic.Uint64
 	open atomic.Int32
 }
 
@@ -46,12 +51,15 @@ type place struct {
 const markPlaces = 4096
 
 func newMarks(byRelation bool) *marks {
-	m := &marks{}
+	m := &marks{born: time.Now()}
 	if byRelation {
 		m.places, m.seed = new([markPlaces]place), maphash.MakeSeed()
 	}
 	return m
 }
+
+// age is the time since the handle was opened, by which stick_after_write is measured.
+func (m *marks) age() time.Duration { return time.Since(m.born) }
 
 func (m *marks) now() moment { return moment(m.clock.Load()) }
 
@@ -82,12 +90,18 @@ func (m *marks) end(t *touched) {
 func (m *marks) leave(t *touched) moment {
 	n := m.clock.Add(1)
 	raise(&m.last, n)
-	m.each(t, func(p *place) { raise(&p.last, n) })
+	at := uint64(m.age())
+	raise(&m.at, at)
+	m.each(t, func(p *place) {
+		raise(&p.last, n)
+		raise(&p.at, at)
+	})
 	if t.opaque {
 		raise(&m.opaque, n)
 	}
 	for _, s := range t.sessions {
 		raise(&s.written, n)
+		raise(&s.at, at)
 	}
 	return moment(n)
 }
@@ -109,6 +123,7 @@ func (m *marks) recast(replace func()) {
 	m.recasts.Add(1)
 	replace()
 	raise(&m.anything.last, m.last.Load())
+	raise(&m.anything.at, m.at.Load())
 	m.recasts.Add(-1)
 }
 
@@ -118,7 +133,7 @@ func (m *marks) recast(replace func()) {
 // being open.
 func (m *marks) all() demand {
 	open := m.open.Load() > 0
-	return demand{mark: moment(m.last.Load()), open: open}
+	return demand{mark: moment(m.last.Load()), open: open, at: m.at.Load()}
 }
 
 // of is what a read of some relations asks for, which the catalog has called by these names. Should the catalog have been
@@ -131,14 +146,14 @@ func (m *marks) of(relations []string) demand {
 	for _, name := range relations {
 		p := m.places[m.placeOf(name)].demand()
 		d.open = d.open || p.open
-		d.mark = max(d.mark, p.mark)
+		d.mark, d.at = max(d.mark, p.mark), max(d.at, p.at)
 	}
 	return d
 }
 
 func (p *place) demand() demand {
 	open := p.open.Load() > 0
-	return demand{mark: moment(p.last.Load()), open: open}
+	return demand{mark: moment(p.last.Load()), open: open, at: p.at.Load()}
 }
 
 func raise(v *atomic.Uint64, to uint64) {

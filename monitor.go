@@ -33,7 +33,7 @@ type monitor struct {
 	checked time.Time     // when the catalog's fingerprint was last asked for
 	cost    time.Duration // how long that took
 
-	refused bool // the server tells no positions: they are not asked for again on this connection
+	denial denial // the server tells no positions: they are not asked for again on this connection
 
 	short int // looks in a row that were asked for ahead of their time and brought nothing new
 	fails int // looks in a row that failed
@@ -156,7 +156,7 @@ func (m *monitor) followUp(before, after *snapshot) {
 		}
 		return
 	}
-	if smp := after.members[s.index].sample; smp.role == RoleReplica && smp.position < c.wanted(after) {
+	if smp := after.members[s.index].sample; smp.role == RoleReplica && !smp.untold && smp.position < c.wanted(after) {
 		m.poke()
 	}
 }
@@ -196,15 +196,11 @@ func (m *monitor) sample() (*sample, error) {
 		return nil, err
 	}
 	covers := c.marks.now()
-	sql := sampleSQL
-	if m.refused {
-		sql = roleSQL
-	}
-	smp, refused, err := takeSample(ctx, m.conn.PgConn(), sql)
+	smp, denial, err := takeSample(ctx, m.conn.PgConn(), m.denial)
 	if err != nil {
 		return nil, err
 	}
-	m.refused = m.refused || refused
+	m.denial = denial
 	smp.covers, smp.opened = covers, m.opened
 	return smp, nil
 }
@@ -213,7 +209,7 @@ func (m *monitor) sample() (*sample, error) {
 // completed before it was asked.
 func (c *Cluster) sample(ctx context.Context, conn *pgconn.PgConn, opened time.Time) (*sample, error) {
 	covers := c.marks.now()
-	smp, _, err := takeSample(ctx, conn, sampleSQL)
+	smp, _, err := takeSample(ctx, conn, tells)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +247,7 @@ func (m *monitor) connect() error {
 func (m *monitor) hangUp() {
 	if m.conn != nil {
 		m.srv.cluster.hangUp(m.conn, m.raw)
-		m.conn, m.raw, m.refused = nil, nil, false
+		m.conn, m.raw, m.denial = nil, nil, tells
 	}
 }
 

@@ -60,7 +60,7 @@ func (p *sessionPart) sawAnything(snap *snapshot) {
 	if p.bound.lsn != 0 {
 		p.raise(p.bound, snap)
 	} else {
-		raise(&p.written, p.cluster.marks.clock.Add(1))
+		p.sees()
 	}
 	p.seen, p.bound = glance{}, floor{}
 }
@@ -75,7 +75,7 @@ func (s *Session) Settle(ctx context.Context) error {
 		}
 		err := p.cluster.awaitSample(ctx, func(snap *snapshot) bool {
 			d := p.demand(snap)
-			return d.open || d.resolved(snap)
+			return d.open || d.resolved(snap) || snap.unmarked()
 		})
 		if err != nil {
 			return err
@@ -173,8 +173,9 @@ func (c *Cluster) resume(ctx context.Context, s *Session, cl claim) (bool, error
 	case cl.handle == c.number && mark != 0 && mark <= c.marks.clock.Load():
 		raise(&p.written, mark)
 	default:
-		raise(&p.written, c.marks.clock.Add(1))
+		p.sees()
 	}
+	raise(&p.at, uint64(c.marks.age())) // nobody says when it was
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.raise(cl.floor, c.snap.Load())
@@ -195,7 +196,7 @@ func (c *Cluster) proves(ctx context.Context, f floor) error {
 		}
 		smp := snap.members[snap.primary.index].sample
 		if smp == nil || smp.position == 0 {
-			return snap.members[snap.primary.index].static // nothing that has positions: reads with marks go to the primary
+			return snap.unmarked() // there are no positions to compare
 		}
 		if f.timeline < smp.timeline || f.timeline == smp.timeline && f.lsn <= smp.position {
 			return true

@@ -26,6 +26,8 @@ type sample struct {
 	timeline uint32 // 0: unknown
 	readOnly bool   // default_transaction_read_only: a primary that an operator has fenced
 
+	untold bool // nobody can tell which position the server has: it knows none, or its name leads to several
+
 	covers moment // on the handle's clock: what had been completed by then, a primary's position has
 
 	// replayAge is the server's own word for how long ago the last replayed transaction was committed; negative: unknown.
@@ -82,29 +84,56 @@ func row(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, error)
 	return values, nil
 }
 
-// takeSample asks a server for its role and positions by one of the texts above. A server that refuses the positions is
-// asked for its role; refused says that it has.
-func takeSample(ctx context.Context, conn *pgconn.PgConn, sql string) (smp *sample, refused bool, err error) {
+// denial is a server's no to the question for its positions.
+type denial uint8
+
+const (
+	tells     denial = iota // there was none
+	forbids                 // the role may not ask
+	knowsNone               // there is nothing to ask for
+)
+
+// denialOf reads a server's error. One that says nothing of the next time (a conflict with recovery, the role's
+// statement_timeout) is no denial.
+func denialOf(e *pgconn.PgError) denial {
+	switch {
+	case e.Code == "42501":
+		return forbids
+	case strings.HasPrefix(e.Code, "42"), strings.HasPrefix(e.Code, "0A"):
+		return knowsNone
+	}
+	return tells
+}
+
+// takeSample asks a server for its role and positions. One that refuses the positions, now or before, is asked for its role.
+func takeSample(ctx context.Context, conn *pgconn.PgConn, before denial) (smp *sample, no denial, err error) {
+	sql, no := sampleSQL, before
 	if broken.WritePosition.Load() {
 		sql = strings.Replace(sql, "pg_current_wal_insert_lsn() end", "pg_current_wal_lsn() end", 1)
 	}
-	asked := time.Now()
-	values, err := row(ctx, conn, sql)
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && !conn.IsClosed() && ctx.Err() == nil {
-		refused = true
+	var asked time.Time
+	var values []string
+	for try := range 3 {
+		if no != tells || try == 2 {
+			sql = roleSQL
+		}
 		asked = time.Now()
-		values, err = row(ctx, conn, roleSQL)
+		values, err = row(ctx, conn, sql)
+		var pgErr *pgconn.PgError
+		if !errors.As(err, &pgErr) || conn.IsClosed() || ctx.Err() != nil {
+			break
+		}
+		no = denialOf(pgErr)
 	}
 	if err != nil {
-		return nil, refused, err
+		return nil, no, err
 	}
 	smp, err = parseSample(values)
 	if err != nil {
-		return nil, refused, err
+		return nil, no, err
 	}
-	smp.asked, smp.answered = asked, time.Now()
-	return smp, refused, nil
+	smp.asked, smp.answered, smp.untold = asked, time.Now(), no == knowsNone
+	return smp, no, nil
 }
 
 func parseSample(v []string) (*sample, error) {

@@ -41,6 +41,7 @@ type sessionPart struct {
 	cluster *Cluster
 	next    *sessionPart
 
+	at      atomic.Uint64 // when it last wrote, see marks.age
 	written atomic.Uint64 // the moment of its last write, or of what it has read on the primary
 	open    atomic.Int64  // see marks
 
@@ -136,15 +137,21 @@ func (c *Conn) sawReplica(g glance) {
 
 // sawPrimary notes that the session has seen what the primary has now.
 func (p *sessionPart) sawPrimary() {
-	raise(&p.written, p.cluster.marks.clock.Add(1))
+	p.sees()
 	p.cluster.resolveSoon()
 }
+
+// sees notes that the session has seen what there is now.
+func (p *sessionPart) sees() { raise(&p.written, p.cluster.marks.clock.Add(1)) }
 
 // sawReplica notes that the session has read on a replica.
 func (p *sessionPart) sawReplica(g glance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = g.srv
+	if p.cluster.snap.Load().members[g.srv.index].untold() {
+		return // nobody can tell what it has seen
+	}
 	if p.seen.srv != nil && p.seen.srv != g.srv {
 		p.settle(p.cluster.snap.Load())
 		if p.seen.srv != nil {
@@ -198,5 +205,5 @@ func (p *sessionPart) demand(snap *snapshot) demand {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settle(snap)
-	return demand{mark: mark, open: open, floor: snap.resolved.raised(p.floor), seen: p.seen, bound: p.bound, prefer: p.last}
+	return demand{mark: mark, open: open, floor: snap.resolved.raised(p.floor), seen: p.seen, bound: p.bound, prefer: p.last, at: max(p.at.Load(), m.rawAt.Load())}
 }

@@ -34,6 +34,7 @@ var settings = []setting{
 	durationSetting("max_lag", "MaxLag", 10*time.Millisecond, "no bound", func(c *Config) *time.Duration { return &c.MaxLag }),
 	enumSetting("when_stale", "WhenStale", whenStaleNames, 0, func(c *Config) *WhenStale { return &c.WhenStale }),
 	durationSetting("wait", "Wait", 0, "no wait", func(c *Config) *time.Duration { return &c.Wait }),
+	durationSetting("stick_after_write", "StickAfterWrite", 0, "for good", func(c *Config) *time.Duration { return &c.StickAfterWrite }),
 	balancerSetting(),
 	weightsSetting(),
 	durationSetting("warmup", "Warmup", 0, "no warm-up", func(c *Config) *time.Duration { return &c.Warmup }),

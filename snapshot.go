@@ -11,6 +11,7 @@ type snapshot struct {
 	primary  *server   // nil: none known
 	replicas []*member // those that may serve reads as far as role, health and timeline go
 
+	timed       bool // some of them have no positions, and are used by time; see demand.aged
 	known       bool // every server has answered or failed once
 	settled     bool // so it has, or a primary was found
 	seenPrimary bool // a primary was known at some time
@@ -129,7 +130,7 @@ func (c *Cluster) observe(s *server, smp *sample, err error) {
 		}
 		if c.world.several(s.index, smp.instance) {
 			fixed := *smp
-			fixed.position, fixed.flush, fixed.timeline, fixed.instance = 0, 0, 0, ""
+			fixed.position, fixed.flush, fixed.timeline, fixed.instance, fixed.untold = 0, 0, 0, "", true
 			smp = &fixed
 		}
 		if smp.role == RolePrimary {

@@ -96,7 +96,8 @@ func (c *Cluster) leave(t *touched) moment {
 	n := c.marks.leave(t)
 	if t.by != nil && !t.any {
 		if k := c.definitions.current.Load(); k.catalog != t.by || !c.trusts(k) {
-			raise(&c.marks.anything.last, uint64(n)) // it may have set off what is newer than the catalog
+			raise(&c.marks.anything.last, uint64(n))
+			raise(&c.marks.anything.at, c.marks.at.Load()) // it may have set off what is newer than the catalog
 		}
 	}
 	if t.opaque && c.marksRelations() {
@@ -126,11 +127,11 @@ func (c *Conn) unhold() {
 func (c *Conn) demand(snap *snapshot) demand {
 	switch {
 	case c.session != nil:
-		return c.session.demand(snap)
+		return c.cluster.ages(c.session.demand(snap), snap)
 	case !c.cluster.tracksWrites():
 		return demand{}
 	}
-	return c.concerned(c.beginning)
+	return c.cluster.ages(c.concerned(c.beginning), snap)
 }
 
 // concerned is what the marks of a handle ask of the text at hand, or of all that may follow if whole is set.

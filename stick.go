@@ -1,0 +1,22 @@
+package pgsplit
+
+import "time"
+
+// stick_after_write: servers without positions are used by time.
+
+// untold says whether nobody can tell which position a server has: it is no PostgreSQL that streams WAL, or several servers
+// behind one name. It differs from one whose position is just not known.
+func (m *member) untold() bool {
+	return m.static || m.sample != nil && m.sample.untold
+}
+
+// unmarked says whether the primary is untold, so that no mark gets a position.
+func (s *snapshot) unmarked() bool { return s.primary != nil && s.members[s.primary.index].untold() }
+
+// ages adds whether what is asked for is so long ago that servers without positions will do, where there are such.
+func (c *Cluster) ages(d demand, snap *snapshot) demand {
+	if stick := c.cfg.StickAfterWrite; snap.timed && d.at != 0 && stick > 0 {
+		d.aged = c.marks.age() >= time.Duration(d.at)+stick
+	}
+	return d
+}
