@@ -26,11 +26,7 @@ const (
 
 // rest keeps the pace; it reports false when the handle closes meanwhile.
 func (m *monitor) rest() bool {
-	pace := min(samplePace<<min(m.short/8, 5), samplePaceSlow)
-	if m.fails > 0 {
-		pace = retryPace
-	}
-	wait := pace - time.Since(m.last)
+	wait := m.pace() - time.Since(m.last)
 	if wait <= 0 {
 		return true
 	}
@@ -42,6 +38,14 @@ func (m *monitor) rest() bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// pace is the shortest time between two looks: longer while they bring nothing new.
+func (m *monitor) pace() time.Duration {
+	if m.fails > 0 {
+		return retryPace
+	}
+	return min(samplePace<<min(m.short/8, 5), samplePaceSlow)
 }
 
 // pause is the time until the next periodic look. It has some jitter, so that many handles do not ask in step.

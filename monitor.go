@@ -35,8 +35,9 @@ type monitor struct {
 
 	denial denial // the server tells no positions: they are not asked for again on this connection
 
-	short int // looks in a row that were asked for ahead of their time and brought nothing new
-	fails int // looks in a row that failed
+	ahead bool // this look was asked for ahead of its time
+	short int  // such looks in a row that brought nothing new
+	fails int  // looks in a row that failed
 }
 
 func newMonitor(s *server) *monitor {
@@ -68,6 +69,7 @@ func (m *monitor) run() {
 		case <-c.life.Done():
 			return
 		case <-timer.C:
+			m.ahead = false
 		case asked := <-m.beats:
 			if wait, ok := m.follow(asked); ok {
 				timer.Reset(wait)
@@ -77,6 +79,7 @@ func (m *monitor) run() {
 			if !m.rest() {
 				return
 			}
+			m.ahead = true
 		}
 		if !m.look() {
 			return
@@ -141,9 +144,10 @@ func (m *monitor) followUp(before, after *snapshot) {
 	if b, a := before.members[s.index].sample, after.members[s.index].sample; b != nil && a != nil {
 		progress = progress || a.role == RoleReplica && a.position > b.position
 	}
-	if progress {
+	switch {
+	case progress:
 		m.short = 0
-	} else {
+	case m.ahead:
 		m.short++
 	}
 	if !c.someoneNeeds() {

@@ -27,6 +27,10 @@ type shareOf struct {
 	reads, replica, writes atomic.Int64
 }
 
+func (s *shareOf) String() string {
+	return fmt.Sprintf("%d reads, %d writes, %.1f %% of the reads on replicas", s.reads.Load(), s.writes.Load(), s.percent())
+}
+
 func (s *shareOf) percent() float64 { return 100 * float64(s.replica.Load()) / float64(s.reads.Load()) }
 
 func (s *shareOf) read(ctx context.Context, db *sql.DB, table int) error {
@@ -75,43 +79,60 @@ func (s *shareOf) run(t testing.TB, users int, every, long time.Duration, op fun
 	}
 }
 
-// How much of the reads replicas serve. PGSPLIT_SHARE_USERS=200 is the load that the figures in the README are for; here
-// it is a fifth of that, since tests share a machine.
+// How much of the reads replicas serve, at 200 users who do one thing every 25 ms. A fifth of them in the ordinary run: with the
+// race detector 200 are more than two cores can do. PGSPLIT_SHARE_USERS=200 is the whole.
 func TestTheShareOfReadsThatReplicasServe(t *testing.T) {
 	users := 40
 	if s := os.Getenv("PGSPLIT_SHARE_USERS"); s != "" {
 		users, _ = strconv.Atoi(s)
 	}
+	const conns, writers, every, long = 64, 5, 25 * time.Millisecond, 2 * time.Second
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 2, SetupSQL: shareSchema})
-	const long = 4 * time.Second
 	open := func(mode string) *sql.DB {
 		db := handle(t, c, "max_lag=0", "read_your_writes="+mode)
-		db.SetMaxIdleConns(users)
+		db.SetMaxOpenConns(conns)
+		db.SetMaxIdleConns(conns)
 		require.NoError(t, pgsplit.ClusterOf(db).LoadCatalog(t.Context()))
 		return db
 	}
 	t.Run("sessions", func(t *testing.T) {
-		db, s := open("off"), &shareOf{}
-		s.run(t, users, 25*time.Millisecond, long, func(int) func(context.Context) error {
-			session := pgsplit.NewSession()
-			return func(ctx context.Context) error {
-				ctx = pgsplit.WithSession(ctx, session)
-				if rand.IntN(10) == 0 {
-					return s.write(ctx, db, rand.IntN(12))
+		db, ours, bares := open("off"), &shareOf{}, &shareOf{}
+		for range 2 { // in turns, so that whatever else the machine does meets both
+			ours.run(t, users, every, long, func(int) func(context.Context) error {
+				session := pgsplit.NewSession()
+				return func(ctx context.Context) error {
+					ctx = pgsplit.WithSession(ctx, session)
+					if rand.IntN(10) == 0 {
+						return ours.write(ctx, db, rand.IntN(12))
+					}
+					return ours.read(ctx, db, rand.IntN(12))
 				}
-				return s.read(ctx, db, rand.IntN(12))
-			}
-		})
-		t.Logf("%d reads, %d writes, %.1f %% on replicas", s.reads.Load(), s.writes.Load(), s.percent())
-		require.Greater(t, s.percent(), 50.0) // 90 and more on a machine that does nothing else; its load takes part in this
+			})
+			bare, stop := startBarePoll(t, c, conns)
+			bares.run(t, users, every, long, func(int) func(context.Context) error {
+				var last uint64
+				return func(ctx context.Context) error {
+					if rand.IntN(10) == 0 {
+						err := bares.write(ctx, bare.primary, rand.IntN(12))
+						last = bare.wrote()
+						return err
+					}
+					return bares.read(ctx, bare.reader(last), rand.IntN(12))
+				}
+			})
+			stop()
+		}
+		t.Logf("pgsplit:   %v", ours)
+		t.Logf("bare poll: %v", bares)
+		require.GreaterOrEqual(t, ours.percent(), min(90, bares.percent()-5))
 	})
-	for mode, least := range map[string]float64{"on": 50, "strict": 0} {
+	for _, mode := range []string{"on", "strict"} {
 		t.Run("hot tables "+mode, func(t *testing.T) {
 			db, s := open(mode), &shareOf{}
-			s.run(t, users, 25*time.Millisecond, long, func(u int) func(context.Context) error {
+			s.run(t, users, every, long, func(u int) func(context.Context) error {
 				return func(ctx context.Context) error {
 					switch {
-					case u%8 == 0: // 25 ms: 5 of 40 users make 200 writes a second
+					case u < writers: // 200 writes a second
 						return s.write(ctx, db, rand.IntN(2))
 					case rand.IntN(20) == 0:
 						return s.read(ctx, db, rand.IntN(2))
@@ -119,8 +140,10 @@ func TestTheShareOfReadsThatReplicasServe(t *testing.T) {
 					return s.read(ctx, db, 2+rand.IntN(10))
 				}
 			})
-			t.Logf("%d reads, %d writes, %.1f %% on replicas", s.reads.Load(), s.writes.Load(), s.percent())
-			require.GreaterOrEqual(t, s.percent(), least)
+			t.Log(s)
+			if mode == "on" {
+				require.GreaterOrEqual(t, s.percent(), 90.0)
+			}
 		})
 	}
 }
