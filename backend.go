@@ -23,6 +23,8 @@ type backend struct {
 	state  atomic.Int32
 	doomed atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
 
+	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
+
 	opened   time.Time // when the server had accepted the connection: samples asked later speak of the same instance
 	expires  time.Time // zero: never
 	used     time.Time // when it was last checked out

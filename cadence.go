@@ -51,10 +51,10 @@ func (m *monitor) pace() time.Duration {
 // pause is the time until the next periodic look. It has some jitter, so that many handles do not ask in step.
 func (m *monitor) pause() time.Duration {
 	c := m.srv.cluster
-	if time.Now().UnixNano()-c.used.Load() > int64(pauseAfter) {
+	if clock().UnixNano()-c.used.Load() > int64(pauseAfter) {
 		return 1<<63 - 1
 	}
-	d := c.interval(time.Now())
+	d := c.interval(clock())
 	if m.fails > 0 {
 		d = min(d, retryPace<<min(m.fails, 8)) // it may have been a hiccup: the first tries come sooner
 	}

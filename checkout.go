@@ -50,7 +50,9 @@ func (c *Conn) borrowPrimary(ctx context.Context) (*backend, error) {
 	if r := c.reader; r != nil && r.pg != nil && !r.pg.PgConn().IsBusy() && c.tx == nil {
 		c.returnReader()
 	}
-	c.cluster.touch(time.Now())
+	if len(c.cluster.watch) > 0 {
+		c.cluster.touch(clock())
+	}
 	b, err := c.cluster.acquirePrimary(ctx, c.until)
 	if err != nil {
 		return nil, err
@@ -72,8 +74,8 @@ func (c *Conn) note(b *backend, query string) {
 	pin := c.pinsOf(b, query)
 	c.added, c.text = pin&^b.pin, query
 	b.carry(pin)
-	b.stir(&c.st, pin)
-	b.temps.note(&c.st, pin, query)
+	b.stir(c.st, pin)
+	b.temps.note(c.st, pin, query)
 	if c.refusal == "" && c.st.Read() && c.refused(query) {
 		c.refusal = "before"
 	}
@@ -104,7 +106,7 @@ func (c *Conn) mayWrite() bool {
 // transaction around it has ended, unless it is certain that nothing was kept.
 func (c *Conn) finish(b *backend, err error) {
 	defer c.unhold()
-	if err == nil && c.st.Flags&statement.DDL != 0 && c.st.Pin&statement.PinTempTable == 0 && !b.temps.dropped(&c.st) {
+	if err == nil && c.st.Flags&statement.DDL != 0 && c.st.Pin&statement.PinTempTable == 0 && !b.temps.dropped(c.st) {
 		c.cluster.schemaChanged()
 		c.changed = c.changed || b.txStatus() != 'I'
 	} else if c.changed && b.txStatus() == 'I' {
@@ -222,18 +224,25 @@ func (c *Conn) settle() {
 func (c *Conn) returnReader() {
 	if b := c.reader; b != nil {
 		c.reader = nil
-		b.srv.release(b)
+		b.srv.release(b, clock())
 	}
 }
 
-// endCheckout gives back what this checkout has borrowed. It may be called any number of times.
-func (c *Conn) endCheckout() {
+// endCheckout gives back what this checkout has borrowed, and returns when; zero: it had nothing. It may be called any number
+// of times.
+func (c *Conn) endCheckout() (at time.Time) {
 	c.settle()
-	c.returnReader()
-	c.tx, c.sticky, c.lost, c.changed, c.until = nil, false, false, false, time.Time{}
+	if b := c.reader; b != nil {
+		c.reader, at = nil, clock()
+		b.srv.release(b, at)
+	}
+	if c.tx != nil {
+		c.tx = nil
+	}
+	c.sticky, c.lost, c.changed, c.until = false, false, false, time.Time{}
 	b := c.primary
 	if b == nil {
-		return
+		return at
 	}
 	if b.dirty {
 		// A transaction that was left open is rolled back with its connection; anything else has been concluded.
@@ -244,8 +253,9 @@ func (c *Conn) endCheckout() {
 	if b.pin != 0 {
 		b.tidyIfQuiet()
 		b.srv.park(b, true)
-		return
+		return at
 	}
-	c.primary = nil
-	b.srv.release(b)
+	c.primary, at = nil, clock()
+	b.srv.release(b, at)
+	return at
 }

@@ -36,7 +36,8 @@ type Cluster struct {
 	fallback     fallback
 	tightest     tightest
 
-	used   atomic.Int64  // when the handle was last used, Unix nanoseconds, to the second
+	// Both times are clock's, in Unix nanoseconds.
+	used   atomic.Int64  // when the handle was last used, to the second
 	floor  atomic.Uint64 // the highest position that a session has asked for
 	needed atomic.Int64  // when a read last had to do without a replica because of a mark, to 100 ms
 
@@ -126,7 +127,7 @@ func (c *Cluster) addConnector(name string, connector driver.Connector) {
 // begin starts the monitors at the first use of the handle.
 func (c *Cluster) begin() {
 	c.started.Do(func() {
-		c.used.Store(time.Now().UnixNano())
+		c.used.Store(clock().UnixNano())
 		for _, m := range c.watch {
 			c.tasks.run(m.run)
 		}
@@ -216,7 +217,7 @@ func (c *Cluster) readyAlone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.servers[0].release(b)
+	c.servers[0].release(b, clock())
 	c.reached.Store(true)
 	return nil
 }

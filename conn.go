@@ -54,19 +54,26 @@ type Conn struct {
 
 	until time.Time // when the statement at hand gives up waiting for a server; zero: it has not waited yet
 
-	st         statement.Analysis
-	beginning  bool          // there is no text yet: a transaction begins, which may read anything
-	known      *knowledge    // what it was judged by; nil: nothing
-	unknown    string        // a name in the text at hand that the catalog lacks
-	print      uint64        // its fingerprint, 0 if that has not been made
-	pending    bool          // the catalog is not read yet, or out of date
-	sure       bool          // the catalog knows the names in it
-	added      statement.Pin // session state that it may leave behind and that was not there before
-	text       string        // itself, as long as it may have to be taken back
-	refusal    string        // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
-	refuser    *server       // that replica, nil if its like was refused before
+	st         *statement.Analysis // of the text at hand; it may be shared, so nobody changes it
+	reading    statement.Analysis  // room for it
+	beginning  bool                // there is no text yet: a transaction begins, which may read anything
+	known      *knowledge          // what it was judged by; nil: nothing
+	unknown    string              // a name in the text at hand that the catalog lacks
+	print      uint64              // its fingerprint, 0 if that has not been made
+	pending    bool                // the catalog is not read yet, or out of date
+	sure       bool                // the catalog knows the names in it
+	added      statement.Pin       // session state that it may leave behind and that was not there before
+	text       string              // itself, as long as it may have to be taken back
+	refusal    string              // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
+	refuser    *server             // that replica, nil if its like was refused before
 	candidates []Candidate
 	names      []string // of relations, used again and again
+}
+
+func newConn(c *Cluster) *Conn {
+	conn := &Conn{cluster: c, born: time.Now()}
+	conn.st = &conn.reading
+	return conn
 }
 
 // pinRaw is the session state of a connection that was handed out: anything.
@@ -129,7 +136,7 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 		}
 		fresh := !c.sticky && b.pin == 0
 		c.note(b, query)
-		c.cluster.traceRoute(ctx, d, b.srv, reason, query, attempt)
+		c.cluster.traceRoute(ctx, d, b, reason, query, attempt)
 		res, err := b.exec(ctx, query, args, p, c.repeatable())
 		c.finish(b, err)
 		c.sawPrimary()
@@ -154,7 +161,7 @@ func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue
 	if t := c.tx; t != nil && t.replica {
 		return queryIn(ctx, t, query, args, p)
 	}
-	reason := c.route(&c.st, d)
+	reason := c.route(c.st, d)
 	attempt := 1
 	if reason == ReasonReplica && c.refused(query) {
 		reason = ReasonRefused
@@ -194,7 +201,7 @@ func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, q
 		}
 		fresh := !c.sticky && b.pin == 0
 		c.note(b, query)
-		c.cluster.traceRoute(ctx, d, b.srv, reason, query, attempt)
+		c.cluster.traceRoute(ctx, d, b, reason, query, attempt)
 		rows, err := b.query(ctx, query, args, p, c.repeatable())
 		if err == nil {
 			if c.refusal != "" && c.refuser != nil && c.cluster.upToDate(c.refuser, time.Now()) {
@@ -222,7 +229,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.cluster.traceRoute(ctx, directivesOf(ctx), b.srv, ReasonPing, "", attempt)
+		c.cluster.traceRoute(ctx, directivesOf(ctx), b, ReasonPing, "", attempt)
 		if err = b.ping(ctx); err == nil {
 			return nil
 		}
@@ -259,8 +266,9 @@ func (c *Conn) ResetSession(ctx context.Context) error {
 // IsValid ends a checkout. It reports false when session state was lost with its server connection, so that
 // database/sql makes a new connection, as it does with pgx.
 func (c *Conn) IsValid() bool {
-	c.endCheckout()
-	c.returned = time.Now()
+	if c.returned = c.endCheckout(); c.returned.IsZero() {
+		c.returned = clock()
+	}
 	return c.cluster.life.Err() == nil && (c.primary == nil || !c.primary.closed() && c.primary.txStatus() == 'I')
 }
 

@@ -260,16 +260,16 @@ func (c *Conn) judge(sql string, judge *catalog.Catalog) {
 			c.cluster.texts.keep(slot, sql, judge)
 		}
 		if known != nil {
-			c.st.Adopt(known.st)
-			c.unknown, c.print = known.unknown, known.print
+			c.st, c.unknown, c.print = known.st, known.unknown, known.print
 			return
 		}
 	}
+	c.st = &c.reading
 	c.st.Analyze(sql)
 	if temps != nil {
-		temps.mark(&c.st)
+		temps.mark(c.st)
 	}
-	v := judge.Judge(&c.st)
+	v := judge.Judge(c.st)
 	c.st.Flags, c.st.Pin = v.Flags, v.Pin
 	c.unknown, c.print = v.Unknown, 0
 }

@@ -89,5 +89,5 @@ func (c *Cluster) wanted(snap *snapshot) LSN {
 
 // someoneNeeds says whether samples beyond the periodic ones are worth their cost.
 func (c *Cluster) someoneNeeds() bool {
-	return time.Now().UnixNano()-c.needed.Load() < int64(time.Second)
+	return clock().UnixNano()-c.needed.Load() < int64(time.Second)
 }

@@ -93,7 +93,7 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.cluster.ready(ctx); err != nil {
 		return nil, err
 	}
-	return &Conn{cluster: c.cluster, born: time.Now()}, nil
+	return newConn(c.cluster), nil
 }
 
 // Driver returns a Driver that knows the connector's cluster, see ClusterOf.

@@ -19,13 +19,13 @@ type Explanation struct {
 // replicas, and contacts no server. On a handle with a single server everything goes to the primary: what would be a read
 // for a replica has ReasonNoReplica; the catalog counts once LoadCatalog has read it.
 func (c *Cluster) Explain(sql string) Explanation {
-	conn := &Conn{cluster: c}
+	conn := newConn(c)
 	conn.analyze(sql)
 	if k := c.definitions.current.Load(); k != nil && len(c.servers) == 1 {
 		conn.judge(sql, k.catalog)
 	}
-	e := explanation(&conn.st)
-	if e.Reason = conn.route(&conn.st, noDirectives); e.Reason == ReasonReplica && conn.refused(sql) {
+	e := explanation(conn.st)
+	if e.Reason = conn.route(conn.st, noDirectives); e.Reason == ReasonReplica && conn.refused(sql) {
 		e.Reason = ReasonRefused
 	}
 	if e.Reason == ReasonReplica {

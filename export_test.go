@@ -11,10 +11,11 @@ import (
 // read, judged by the catalog and by what replicas have refused, and a replica is picked. It returns that server's name,
 // "" for the primary. It is not safe for concurrent use.
 func (c *Cluster) Decider(ctx context.Context) func(sql string) string {
-	conn := &Conn{cluster: c, session: c.sessionOf(directivesOf(ctx))}
+	conn := newConn(c)
+	conn.session = c.sessionOf(directivesOf(ctx))
 	return func(sql string) string {
 		conn.analyze(sql)
-		if conn.route(&conn.st, directivesOf(ctx)) != ReasonReplica || conn.refused(sql) {
+		if conn.route(conn.st, directivesOf(ctx)) != ReasonReplica || conn.refused(sql) {
 			return ""
 		}
 		s, _, _, _ := conn.replica(ctx, directivesOf(ctx), 0)
@@ -55,4 +56,4 @@ func (c *Cluster) IgnoreSchema() (unlock func()) {
 }
 
 // Rest makes the handle look as if it had not been used for more than a minute.
-func (c *Cluster) Rest() { c.used.Store(time.Now().Add(-pauseAfter - time.Second).UnixNano()) }
+func (c *Cluster) Rest() { c.used.Store(clock().Add(-pauseAfter - time.Second).UnixNano()) }

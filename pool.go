@@ -161,7 +161,12 @@ func (s *server) put(b *backend) {
 // remove forgets a connection. Somebody who waits may open another.
 func (s *server) remove(b *backend) {
 	s.mu.Lock()
-	delete(s.open, b)
+	if _, known := s.open[b]; known {
+		delete(s.open, b)
+		for r := range b.counts {
+			s.counts[r] += b.counts[r].Load()
+		}
+	}
 	s.serve()
 	s.mu.Unlock()
 }
@@ -260,7 +265,7 @@ func (s *server) trimIdle() {
 func (s *server) retire(born, returned time.Time) {
 	s.mu.Lock()
 	for i := len(s.idle) - 1; i >= 0; i-- {
-		if b := s.idle[i]; b.opened.Before(born) || b.idled.Before(returned) {
+		if b := s.idle[i]; b.opened.Before(born) || !b.idled.After(returned) {
 			s.idle = slices.Delete(s.idle, i, i+1)
 			s.mu.Unlock()
 			s.discard(b)

@@ -21,11 +21,11 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 		if b == nil {
 			return nil, reason, attempt, err
 		}
-		c.cluster.traceRoute(ctx, d, b.srv, ReasonReplica, query, attempt)
+		c.cluster.traceRoute(ctx, d, b, ReasonReplica, query, attempt)
 		b.carry(c.st.Pin) // none, as a rule: what a read leaves behind goes with the replica's connection
 		var start time.Time
 		if c.cluster.measures {
-			start = time.Now()
+			start = clock()
 		}
 		g := c.glance(b.srv)
 		b.await()
@@ -44,14 +44,14 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 		}
 		if err == nil {
 			if !start.IsZero() {
-				b.timed(time.Now(), start)
+				b.timed(clock(), start)
 			}
 			c.sawReplica(g)
 			return rows, 0, 0, nil
 		}
 		v, lost, pause := judge(ctx, b, err)
 		if v == passOn && !start.IsZero() {
-			now := time.Now()
+			now := clock()
 			b.srv.gaveUp(now.Sub(start), now)
 		}
 		if b.closed() || v == elsewhere {

@@ -91,7 +91,7 @@ func (c *Cluster) awaitSample(ctx context.Context, enough func(*snapshot) bool) 
 		if enough(snap) {
 			return nil
 		}
-		c.needed.Store(time.Now().UnixNano())
+		c.needed.Store(clock().UnixNano())
 		c.kickPrimary(snap)
 		select {
 		case <-snap.changed:

@@ -66,7 +66,7 @@ func reasonOf(st *statement.Analysis) Reason {
 // allows. It returns the snapshot that it decided on.
 func (c *Conn) replica(ctx context.Context, dir *directives, tried uint64) (*server, *snapshot, demand, Reason) {
 	cl := c.cluster
-	now := time.Now()
+	now := clock()
 	cl.touch(now)
 	var prefer *server
 	if c.reader != nil {

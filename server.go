@@ -24,14 +24,12 @@ type server struct {
 	asking    atomic.Int64     // since when its monitor waits for an answer, in ns after epoch; 0: it does not
 	weight    float64          // share in the reads, see Config.Weights
 
-	inflight atomic.Int64 // checkouts that hold a backend of this server, or are getting one
 	latency  atomic.Int64 // decaying average of the time to the first row, in ns (balancer=latency only)
-	timed    atomic.Int64 // when that was measured last, Unix nanoseconds
+	timed    atomic.Int64 // when that was measured last, Unix nanoseconds of clock
 	healed   atomic.Int64 // errors that were healed elsewhere
 	pinned   atomic.Int64 // backends that carry session state
 	pinnedBy [pinReasons]atomic.Int64
 	misses   atomic.Int64 // connection attempts that have failed in a row
-	counts   [reasonCount]atomic.Int64
 	errors   [errorClassCount]atomic.Int64
 	surveyed atomic.Pointer[survey]
 	unwell   atomic.Pointer[error] // why the one server of a handle could not be surveyed
@@ -39,17 +37,27 @@ type server struct {
 	parked   atomic.Int64 // backends kept for their session state by driver connections that nobody uses
 	connects atomic.Int64 // backends opened so far
 
-	mu      sync.Mutex
-	idle    []*backend // the last of them was used last
-	open    map[*backend]struct{}
-	opening int             // backends that are being opened, or may be
-	waiting []*waiter       // in the order in which they came
-	peak    int             // the most backends in use at once since trimIdle has looked
-	life    context.Context // ends when the server is found unreachable, or the handle closes
-	end     context.CancelFunc
-	closed  bool
-	trim    *time.Timer
+	// What each checkout changes is in cache lines of its own, together: they change hands once for all of it, and what only
+	// is read does not go with them.
+	_        [cacheLine]byte
+	inflight atomic.Int64 // checkouts that hold a backend of this server, or are getting one
+	mu       sync.Mutex   // of all below
+	idle     []*backend   // the last of them was used last
+	opening  int          // backends that are being opened, or may be
+	peak     int          // the most backends in use at once since trimIdle has looked
+	closed   bool
+	open     map[*backend]struct{}
+	waiting  []*waiter // in the order in which they came
+	_        [cacheLine]byte
+
+	counts [reasonCount]int64 // statements sent over connections that are closed, by reason
+	life   context.Context    // ends when the server is found unreachable, or the handle closes
+	end    context.CancelFunc
+	trim   *time.Timer
 }
+
+// cacheLine is at least as long as a line of the processor's cache, with the one that it may fetch along.
+const cacheLine = 128
 
 func newServer(c *Cluster, index int, name string, connector, watcher driver.Connector) *server {
 	s := &server{
@@ -81,7 +89,7 @@ func (s *server) find(ctx context.Context, wait bool) (*backend, error) {
 		if b == nil {
 			return s.connect(ctx)
 		}
-		now := time.Now()
+		now := clock()
 		if b.closed() || s.worn(b, now) {
 			s.discard(b)
 			continue
@@ -216,15 +224,15 @@ func (s *server) missed() time.Duration {
 	return min(first<<min(n-2, 10), most)
 }
 
-// release gives a backend back: to the next who asks if it is clean, else it is closed.
-func (s *server) release(b *backend) {
+// release gives a backend back: to the next who asks if it is clean, else it is closed. now is the present, as clock tells it.
+func (s *server) release(b *backend, now time.Time) {
 	s.inflight.Add(-1)
 	if !b.clean() || b.untidy() && !b.tidyInTime() {
 		s.discard(b)
 		return
 	}
 	b.cleanse()
-	b.idled = time.Now()
+	b.idled = now
 	s.put(b)
 }
 

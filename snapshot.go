@@ -73,9 +73,6 @@ func (s *snapshot) lag(m *member, now time.Time) (lag time.Duration, known bool)
 // its replicas do not fall behind.
 const answerTime = 20 * time.Millisecond
 
-// epoch is where times that are kept as numbers begin; it has a monotonic clock.
-var epoch = time.Now()
-
 // primaryHealthy says whether there is a primary that answers.
 func (s *snapshot) primaryHealthy() bool {
 	return s.primary != nil && s.members[s.primary.index].healthy

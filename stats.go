@@ -80,8 +80,8 @@ func (c *Cluster) Stats() Stats {
 			out.Connections, out.MaxConnections, out.Surveyed = v.connections, v.maxConnections, v.asked
 		}
 		out.Routed = make(map[Reason]int64)
-		for r := range s.counts {
-			if n := s.counts[r].Load(); n > 0 {
+		for r, n := range s.routed() {
+			if n > 0 {
 				out.Routed[Reason(r)] = n
 			}
 		}
@@ -120,6 +120,20 @@ func (s *snapshot) lagBytes(m *member) int64 {
 		return 0
 	}
 	return int64(p.flush - m.sample.position)
+}
+
+// routed is how many statements were sent to the server, by reason. Each connection counts its own, since a counter that
+// all of them share would cost each statement more than the counting.
+func (s *server) routed() (n [reasonCount]int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n = s.counts
+	for b := range s.open {
+		for r := range n {
+			n[r] += b.counts[r].Load()
+		}
+	}
+	return n
 }
 
 // went counts an error that tells of trouble with the server.

@@ -93,7 +93,7 @@ func (c *Conn) describe(ctx context.Context, d *directives, p *prepared) error {
 			return err
 		}
 	}
-	if c.route(&c.st, d) == ReasonReplica && !c.lost {
+	if c.route(c.st, d) == ReasonReplica && !c.lost {
 		for again := true; again; again = c.awaitReplica(ctx) {
 			if answered, err := c.describeReplica(ctx, d, p); answered {
 				return err

@@ -107,7 +107,7 @@ func (c *Cluster) surveyAlone(ctx context.Context) {
 		s.unwell.Store(&err)
 		return
 	}
-	defer s.release(b)
+	defer func() { s.release(b, clock()) }()
 	s.unwell.Store(nil)
 	if b.pg != nil {
 		s.surveyed.Store(takeSurvey(ctx, b.pg.PgConn()))

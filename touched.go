@@ -45,7 +45,7 @@ func (c *Conn) touch(t *touched) {
 	}
 	names, any := c.names[:0], true
 	if c.tells() {
-		names, any = c.known.catalog.Writes(&c.st, names)
+		names, any = c.known.catalog.Writes(c.st, names)
 		c.names = names
 	}
 	if any {
@@ -140,7 +140,7 @@ func (c *Conn) concerned(whole bool) demand {
 	if !c.cluster.marksRelations() || whole || !c.sure || !c.cluster.trusts(c.known) {
 		return m.all()
 	}
-	names, any := c.known.catalog.Reads(&c.st, c.names[:0])
+	names, any := c.known.catalog.Reads(c.st, c.names[:0])
 	c.names = names
 	if any {
 		return m.all()

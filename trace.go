@@ -76,12 +76,12 @@ type ServerInfo struct {
 	Role Role   // as last found out
 }
 
-func (c *Cluster) traceRoute(ctx context.Context, d *directives, s *server, reason Reason, sql string, attempt int) {
-	s.counts[reason].Add(1)
+func (c *Cluster) traceRoute(ctx context.Context, d *directives, b *backend, reason Reason, sql string, attempt int) {
+	b.counts[reason].Add(1)
 	if d.trace == nil && c.cfg.Trace == nil {
 		return
 	}
-	info := RouteInfo{Server: c.serverInfo(s), Reason: reason, SQL: sql, Attempt: attempt}
+	info := RouteInfo{Server: c.serverInfo(b.srv), Reason: reason, SQL: sql, Attempt: attempt}
 	if t := c.cfg.Trace; t != nil && t.Route != nil {
 		t.Route(ctx, info)
 	}

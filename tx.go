@@ -81,7 +81,7 @@ func (c *Conn) beginReplica(ctx context.Context, d *directives, opts driver.TxOp
 		if b == nil {
 			return nil, reason, err
 		}
-		c.cluster.traceRoute(ctx, d, b.srv, ReasonReadOnlyTransaction, "", attempt)
+		c.cluster.traceRoute(ctx, d, b, ReasonReadOnlyTransaction, "", attempt)
 		var inner driver.Tx
 		err = b.guarded(func() (err error) {
 			inner, err = b.begin(ctx, opts)
@@ -117,7 +117,7 @@ func (c *Conn) beginPrimary(ctx context.Context, d *directives, opts driver.TxOp
 		if err != nil {
 			return nil, err
 		}
-		c.cluster.traceRoute(ctx, d, b.srv, reason, "", attempt)
+		c.cluster.traceRoute(ctx, d, b, reason, "", attempt)
 		inner, err := b.begin(ctx, opts)
 		if err == nil {
 			c.sticky = true
@@ -197,7 +197,7 @@ func (t *Tx) end() {
 // has run, the whole transaction can; later a statement that would be wrong here, though a standby would run it, is
 // refused: a lock there excludes nobody, and a session's state would be on the wrong server.
 func (t *Tx) moves() (bool, error) {
-	st := &t.conn.st
+	st := t.conn.st
 	if st.Read() || st.Flags&statement.LocalSetting != 0 && st.Pin == 0 && st.Flags&(statement.Writes|statement.Locks|statement.UnknownFunction) == 0 {
 		return false, nil
 	}
@@ -272,7 +272,7 @@ func inReplicaTx[T any](ctx context.Context, t *Tx, query string, here func(*bac
 	}
 	b := t.backend
 	b.carry(c.st.Pin) // a function that nobody can read, say: the connection is closed after the transaction
-	c.cluster.traceRoute(ctx, d, b.srv, ReasonReadOnlyTransaction, query, 1)
+	c.cluster.traceRoute(ctx, d, b, ReasonReadOnlyTransaction, query, 1)
 	var res T
 	g := c.glance(b.srv)
 	err = b.guarded(func() (err error) {
