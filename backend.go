@@ -40,7 +40,7 @@ type backend struct {
 	touched  touched           // what that may have changed
 	plans    uint64            // the schema change of this handle that its cached plans are as new as
 	temps    temporaries       // temporary tables that it has
-	doubts   []string          // texts of which it is not known what they left behind
+	doubts   []doubt           // texts of which it is not known what they left behind
 	judged   *knowledge        // by which those were judged last
 	prepared map[string]*shape // by the text: statements of Stmts
 	tidied   uint64            // holdings.gone as it was when they were looked through

@@ -113,7 +113,7 @@ func (c *Conn) finish(b *backend, err error) {
 		c.changed = false
 		c.cluster.schemaChanged() // now the others see it, too
 	}
-	if c.added != 0 && notParsed(err) {
+	if (c.added != 0 || c.doubted) && notParsed(err) {
 		c.forget(b, c.text)
 	}
 	if err == nil && c.dropsPrepared() && b.pg != nil && !b.pg.PgConn().IsBusy() {

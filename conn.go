@@ -63,6 +63,7 @@ type Conn struct {
 	pending    bool                // the catalog is not read yet, or out of date
 	sure       bool                // the catalog knows the names in it
 	added      statement.Pin       // session state that it may leave behind and that was not there before
+	doubted    bool                // it is new among the texts in doubt of its connection
 	text       string              // itself, as long as it may have to be taken back
 	refusal    string              // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
 	refuser    *server             // that replica, nil if its like was refused before

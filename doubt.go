@@ -14,12 +14,20 @@ import (
 // pinDoubt marks a connection in doubt.
 const pinDoubt = statement.Pin(1 << 14)
 
-// doubtsMost bounds the texts that a connection remembers; with more it is taken to have session state.
-const doubtsMost = 8
+// doubtsMost bounds the texts that a connection remembers, in bytes, and so the work of judging them again; with more it is
+// taken to have session state. A migration has many: all that runs between two readings of the catalog.
+const doubtsMost = 256 << 10
+
+// doubt is a text in doubt. One stands for all that differ in their literals only: the catalog judges names.
+type doubt struct {
+	print uint64
+	text  string
+}
 
 // pinsOf returns what the text at hand may leave behind on the primary's connection, and takes the text down if that is in
 // doubt.
 func (c *Conn) pinsOf(b *backend, query string) statement.Pin {
+	c.doubted = false
 	pin := c.st.Pin
 	unsettled := c.unknown != "" || c.pending && len(c.st.Relations())+len(c.st.Functions()) > 0
 	if !unsettled || c.st.Pin&statement.PinUnknown == 0 && !c.pending {
@@ -29,11 +37,17 @@ func (c *Conn) pinsOf(b *backend, query string) statement.Pin {
 	case statement.Do, statement.Call, statement.Execute:
 		return pin // what they run is not in their text
 	}
-	if len(b.doubts) >= doubtsMost {
-		return pin | statement.PinUnknown
-	}
-	if !slices.Contains(b.doubts, query) {
-		b.doubts = append(b.doubts, query)
+	print := statement.Fingerprint(query)
+	if !slices.ContainsFunc(b.doubts, func(d doubt) bool { return d.print == print }) {
+		size := len(query)
+		for _, d := range b.doubts {
+			size += len(d.text)
+		}
+		if size > doubtsMost {
+			return pin | statement.PinUnknown
+		}
+		b.doubts = append(b.doubts, doubt{print, query})
+		c.doubted = true
 	}
 	return pin&^statement.PinUnknown | pinDoubt
 }
@@ -49,8 +63,8 @@ func (c *Conn) settleDoubts(b *backend) {
 	}
 	b.judged = k
 	var st statement.Analysis
-	b.doubts = slices.DeleteFunc(b.doubts, func(text string) bool {
-		st.Analyze(text)
+	b.doubts = slices.DeleteFunc(b.doubts, func(d doubt) bool {
+		st.Analyze(d.text)
 		v := k.catalog.Judge(&st)
 		if v.Unknown != "" {
 			return false
@@ -66,7 +80,7 @@ func (c *Conn) settleDoubts(b *backend) {
 // forget takes back what was noted of a text that the server has refused to parse.
 func (c *Conn) forget(b *backend, query string) {
 	b.shed(c.added)
-	if c.added&pinDoubt != 0 {
-		b.doubts = slices.DeleteFunc(b.doubts, func(text string) bool { return text == query })
+	if c.doubted {
+		b.doubts = slices.DeleteFunc(b.doubts, func(d doubt) bool { return d.text == query })
 	}
 }

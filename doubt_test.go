@@ -1,11 +1,14 @@
 package pgsplit_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pgsplit/pgsplit"
 	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
@@ -43,4 +46,45 @@ func TestAViewThatWasJustReplacedDoesNotLeakItsSetting(t *testing.T) {
 		require.NoError(t, db.QueryRowContext(t.Context(), "/* pgsplit: primary */ select coalesce(current_setting('app.tenant', true), '')").Scan(&setting))
 		require.Empty(t, setting, "a setting of another user of the pool")
 	}
+}
+
+// A migration runs many texts before the catalog has been read again. All of them are judged then, however many there are.
+func TestAMigrationPinsNoConnectionForGood(t *testing.T) {
+	db := handle(t, calm(t))
+	db.SetMaxOpenConns(1)
+	look := pgsplit.ClusterOf(db).IgnoreSchema()
+	var drop []string
+	for i := range 40 {
+		table := unique("migrated")
+		execAll(t, db, "create table "+table+" (id int)", "insert into "+table+" values (1), (2)", fmt.Sprintf("insert into %s values (%d)", table, i))
+		require.Equal(t, "3", firstValue(t, t.Context(), db, "select count(*) from "+table))
+		drop = append(drop, "drop table "+table)
+	}
+	for i := range 100 { // as libraries write that put the values into the text
+		firstValue(t, t.Context(), db, fmt.Sprintf("select '%d%s' from %s", i, strings.Repeat("x", 10_000), strings.TrimPrefix(drop[0], "drop table ")))
+	}
+	require.Equal(t, map[pgsplit.PinReason]int{pgsplit.PinDoubt: 1}, pins(db))
+	look()
+	schemaKnown(t, db)
+	require.NoError(t, db.PingContext(t.Context())) // its checkout ends with the catalog read
+	require.Empty(t, pins(db))
+	execAll(t, db, drop...)
+}
+
+// What the server did not understand has left nothing behind, whatever else is in doubt.
+func TestAMisspeltNamePinsNothing(t *testing.T) {
+	db := handle(t, calm(t))
+	db.SetMaxOpenConns(1)
+	conn := connOf(t, db)
+	look := pgsplit.ClusterOf(db).IgnoreSchema()
+	table := unique("spelt")
+	execAll(t, conn, "create table "+table+" (id int)", "select count(*) from "+table)
+	_, err := conn.ExecContext(t.Context(), "select count(*) from mis"+table)
+	require.Equal(t, "42P01", code(err))
+	require.NoError(t, conn.Close())
+	look()
+	schemaKnown(t, db)
+	require.NoError(t, db.PingContext(t.Context()))
+	require.Empty(t, pins(db))
+	execAll(t, db, "drop table "+table)
 }
