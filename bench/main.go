@@ -11,9 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pgsplit/pgsplit/bench/internal/exact"
 	"github.com/pgsplit/pgsplit/bench/internal/handle"
+	"github.com/pgsplit/pgsplit/bench/internal/speed"
 )
 
 func main() {
@@ -26,7 +28,7 @@ func main() {
 	}
 }
 
-const usage = "usage: bench exact [-short] [-fault spin=20us,trips=1,allocs=2]"
+const usage = "usage: bench exact|speed [-short] [-goroutines 1,8] [-for 12m] [-fault spin=20us,trips=1,allocs=2]"
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -36,6 +38,7 @@ func run(ctx context.Context, args []string) error {
 	short := flags.Bool("short", false, "measure for seconds instead of minutes: only gross changes show")
 	faulty := flags.String("fault", "", "give pgsplit a defect: spin=20us, trips=1, allocs=2")
 	at := flags.String("goroutines", "", "how many goroutines to use at once, instead of the usual numbers: 1,8,32")
+	length := flags.Duration("for", 12*time.Minute, "speed: how long to measure, about")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -57,6 +60,15 @@ func run(ctx context.Context, args []string) error {
 			opts.Goroutines = goroutines
 		}
 		return exact.Run(ctx, os.Stdout, opts)
+	case "speed":
+		opts := speed.Options{For: *length, Epoch: 4 * time.Second, Goroutines: []int{1, 8, 32}, Fault: fault}
+		if *short {
+			opts.For, opts.Epoch = 0, 500*time.Millisecond
+		}
+		if goroutines != nil {
+			opts.Goroutines = goroutines
+		}
+		return speed.Run(ctx, os.Stdout, opts)
 	}
 	return fmt.Errorf("%s", usage)
 }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/pgsplit/pgsplit"
 	"github.com/pgsplit/pgsplit/bench/internal/handle"
-	"github.com/pgsplit/pgsplit/bench/internal/servers"
 	"github.com/pgsplit/pgsplit/bench/internal/stat"
+	"github.com/pgsplit/pgsplit/bench/internal/workload"
 )
 
 // Options say how long to measure, and what.
@@ -39,39 +39,15 @@ type Figure struct {
 	PgsplitAllocs float64
 }
 
-// runner is a *sql.DB or one of its connections.
-type runner interface {
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-	ExecContext(context.Context, string, ...any) (sql.Result, error)
-}
-
-// statement is one of those that are measured.
-type statement struct {
-	name    string
-	run     func(context.Context, runner) error
-	replica bool // a replica serves it, where there is one
-}
-
-var statements = []statement{
-	{"SELECT", func(ctx context.Context, db runner) error {
-		var name string
-		return db.QueryRowContext(ctx, servers.Select, int64(17)).Scan(&name)
-	}, true},
-	{"INSERT", func(ctx context.Context, db runner) error {
-		_, err := db.ExecContext(ctx, servers.Insert, "an entry")
-		return err
-	}, false},
-}
-
 // turn is what one handle's block of statements took.
 type turn struct{ cpu, allocs float64 }
 
 // measure compares the handles of a setting on one statement.
-func measure(ctx context.Context, s *setting, st statement, goroutines int, opts Options) (Figure, error) {
-	f := Figure{Config: s.name, Statement: st.name, Goroutines: goroutines}
+func measure(ctx context.Context, s *setting, st workload.Statement, goroutines int, opts Options) (Figure, error) {
+	f := Figure{Config: s.name, Statement: st.Name, Goroutines: goroutines}
 	handles := []*sql.DB{s.pgx, s.control, s.pgsplit}
 	for _, db := range handles {
-		if err := prime(ctx, db, st, goroutines); err != nil {
+		if err := workload.Prime(ctx, db, st, goroutines); err != nil {
 			return f, err
 		}
 		if _, err := block(ctx, db, st, goroutines, opts.Block); err != nil {
@@ -93,11 +69,11 @@ func measure(ctx context.Context, s *setting, st statement, goroutines int, opts
 		both := (t[0].cpu + t[1].cpu) / 2
 		pgx, added, control = append(pgx, both), append(added, t[2].cpu-both), append(control, t[1].cpu-t[0].cpu)
 	}
-	if st.replica && s.replicas {
+	if st.Replica && s.replicas {
 		// What went to the primary after all would be a figure of something else.
 		all := int64(opts.Rounds * (opts.Block / goroutines) * goroutines * (1 + opts.Fault.Trips))
 		if n := s.replicaReads() - before; n < all*99/100 {
-			return f, fmt.Errorf("exact: %s, %s: of %d reads only %d were routed to a replica", s.name, st.name, all, n)
+			return f, fmt.Errorf("exact: %s, %s: of %d reads only %d were routed to a replica", s.name, st.Name, all, n)
 		}
 	}
 	f.PGX, f.Added, f.Control = stat.Median(pgx), stat.MedianOf(added), stat.MedianOf(control)
@@ -105,23 +81,8 @@ func measure(ctx context.Context, s *setting, st statement, goroutines int, opts
 	return f, nil
 }
 
-// prime opens as many connections as the goroutines may need at once, lest some of them are opened while it counts.
-func prime(ctx context.Context, db *sql.DB, st statement, goroutines int) error {
-	for range goroutines {
-		conn, err := db.Conn(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		if err := st.run(ctx, conn); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // block runs n statements on some goroutines.
-func block(ctx context.Context, db *sql.DB, st statement, goroutines, n int) (turn, error) {
+func block(ctx context.Context, db *sql.DB, st workload.Statement, goroutines, n int) (turn, error) {
 	n = n / goroutines
 	errs := make(chan error, goroutines)
 	var wg sync.WaitGroup
@@ -132,7 +93,7 @@ func block(ctx context.Context, db *sql.DB, st statement, goroutines, n int) (tu
 	for range goroutines {
 		wg.Go(func() {
 			for range n {
-				if err := st.run(ctx, db); err != nil {
+				if err := st.Run(ctx, db, 16); err != nil {
 					errs <- err
 					return
 				}
@@ -163,7 +124,7 @@ func loopback(ctx context.Context, dsn string) (time.Duration, error) {
 	times := make([]float64, 0, n)
 	for i := range warm + n {
 		begin := time.Now()
-		if err := statements[0].run(ctx, db); err != nil {
+		if err := workload.Select.Run(ctx, db, 16); err != nil {
 			return 0, err
 		}
 		if i >= warm {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pgsplit/pgsplit/bench/internal/servers"
+	"github.com/pgsplit/pgsplit/bench/internal/workload"
 )
 
 // What pgsplit may add.
@@ -37,7 +38,7 @@ func Run(ctx context.Context, out io.Writer, opts Options) (err error) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "statement\tgoroutines\tservers\tpgx ns\tpgsplit adds ns\t% of loopback\ta second pgx adds ns\tallocations pgx\tpgsplit\t")
 	var wrong []error
-	for _, st := range statements {
+	for _, st := range workload.Statements {
 		for _, n := range opts.Goroutines {
 			for _, s := range all {
 				f, err := measure(ctx, s, st, n, opts)

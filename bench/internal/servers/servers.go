@@ -13,6 +13,8 @@ const (
 	Select = memory.Select
 	Insert = memory.Insert
 	Items  = 10_000
+
+	Forget = "truncate entry" // takes back what Insert has added
 )
 
 const schema = `
