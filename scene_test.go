@@ -21,13 +21,13 @@ type example struct {
 
 // scene is where an example runs.
 type scene struct {
-	t       *testing.T
-	ctx     context.Context
-	c       *pgsplittest.Cluster
-	db      *sql.DB
-	conn    *sql.Conn
+	t      *testing.T
+	ctx    context.Context
+	c      *pgsplittest.Cluster
+	db     *sql.DB
+	conn   *sql.Conn
 	reader *sql.DB // read_only_tx=replica
-	simple  *sql.DB // takes several statements in one text
+	simple *sql.DB // takes several statements in one text
 }
 
 // asked is an example of one text whose first value is the port. What goes before it runs on the same connection.
@@ -102,7 +102,7 @@ func inTx(name string, db func(*scene) *sql.DB, opts *sql.TxOptions, before ...s
 	}}
 }
 
-func usual(s *scene) *sql.DB   { return s.db }
+func usual(s *scene) *sql.DB  { return s.db }
 func reader(s *scene) *sql.DB { return s.reader }
 
 // locked says on which servers somebody holds a lock.
