@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pgsplit/pgsplit/bench/internal/connections"
 	"github.com/pgsplit/pgsplit/bench/internal/exact"
 	"github.com/pgsplit/pgsplit/bench/internal/handle"
 	"github.com/pgsplit/pgsplit/bench/internal/speed"
@@ -28,7 +29,7 @@ func main() {
 	}
 }
 
-const usage = "usage: bench exact|speed [-short] [-goroutines 1,8] [-for 12m] [-fault spin=20us,trips=1,allocs=2]"
+const usage = "usage: bench exact|speed|connections [-short] [-goroutines 1,8] [-for 12m] [-fault spin=20us,trips=1,allocs=2,pin=true]"
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -36,7 +37,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	short := flags.Bool("short", false, "measure for seconds instead of minutes: only gross changes show")
-	faulty := flags.String("fault", "", "give pgsplit a defect: spin=20us, trips=1, allocs=2")
+	faulty := flags.String("fault", "", "give pgsplit a defect: spin=20us, trips=1, allocs=2, pin=true")
 	at := flags.String("goroutines", "", "how many goroutines to use at once, instead of the usual numbers: 1,8,32")
 	length := flags.Duration("for", 12*time.Minute, "speed: how long to measure, about")
 	if err := flags.Parse(args[1:]); err != nil {
@@ -69,6 +70,12 @@ func run(ctx context.Context, args []string) error {
 			opts.Goroutines = goroutines
 		}
 		return speed.Run(ctx, os.Stdout, opts)
+	case "connections":
+		opts := connections.Options{Goroutines: 64, Think: time.Millisecond, For: 20 * time.Second, Fault: fault}
+		if *short {
+			opts.For = 1500 * time.Millisecond
+		}
+		return connections.Run(ctx, os.Stdout, opts)
 	}
 	return fmt.Errorf("%s", usage)
 }

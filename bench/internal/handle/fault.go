@@ -16,9 +16,10 @@ type Fault struct {
 	Spin   time.Duration // CPU time burnt for each statement
 	Trips  int           // further round trips for each statement
 	Allocs int           // further allocations for each statement
+	Pin    bool          // session state on each connection
 }
 
-// ParseFault reads "spin=20us", "trips=1", "allocs=2", or several of them with commas between.
+// ParseFault reads "spin=20us", "trips=1", "allocs=2", "pin=true", or several of them with commas between.
 func ParseFault(text string) (f Fault, err error) {
 	for part := range strings.SplitSeq(text, ",") {
 		if part == "" {
@@ -32,8 +33,10 @@ func ParseFault(text string) (f Fault, err error) {
 			f.Trips, err = strconv.Atoi(value)
 		case "allocs":
 			f.Allocs, err = strconv.Atoi(value)
+		case "pin":
+			f.Pin, err = strconv.ParseBool(value)
 		default:
-			err = fmt.Errorf("it may be spin=20us, trips=1 or allocs=2")
+			err = fmt.Errorf("it may be spin=20us, trips=1, allocs=2 or pin=true")
 		}
 		if err != nil {
 			return f, fmt.Errorf("fault %q: %w", part, err)
@@ -66,11 +69,16 @@ func (c *faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
 // faultyConn is a Conn with a defect. Embedding keeps every optional interface.
 type faultyConn struct {
 	*pgsplit.Conn
-	fault Fault
-	sink  []byte
+	fault  Fault
+	sink   []byte
+	pinned bool
 }
 
-func (c *faultyConn) suffer() {
+func (c *faultyConn) suffer(ctx context.Context) {
+	if c.fault.Pin && !c.pinned {
+		_, err := c.Conn.ExecContext(ctx, "set app.bench = 'pinned'", nil)
+		c.pinned = err == nil
+	}
 	for range c.fault.Allocs {
 		c.sink = make([]byte, 64)
 	}
@@ -81,7 +89,7 @@ func (c *faultyConn) suffer() {
 }
 
 func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.suffer()
+	c.suffer(ctx)
 	for range c.fault.Trips {
 		rows, err := c.Conn.QueryContext(ctx, query, args)
 		if err != nil {
@@ -93,7 +101,7 @@ func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driv
 }
 
 func (c *faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.suffer()
+	c.suffer(ctx)
 	for range c.fault.Trips {
 		if _, err := c.Conn.ExecContext(ctx, query, args); err != nil {
 			return nil, err
