@@ -32,6 +32,7 @@ type Cluster struct {
 	replicaReads atomic.Bool
 	announcer    announcer
 	balancer     Balancer
+	patience     patience
 	measures     bool // the balancer wants latencies
 	fallback     fallback
 	tightest     tightest
@@ -68,6 +69,7 @@ const maxServers = 64
 func newCluster(cfg *Config) (*Cluster, error) {
 	c := &Cluster{cfg: cfg, number: rand.Uint64(), marks: newMarks(cfg.ReadYourWrites == RYWOn)}
 	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
+	c.patience = polling{c}
 	c.life, c.quit = context.WithCancel(context.Background())
 	c.replicaReads.Store(cfg.ReplicaReads)
 	if c.balancer = cfg.CustomBalancer; c.balancer == nil {

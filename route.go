@@ -87,10 +87,7 @@ func (c *Conn) replica(ctx context.Context, dir *directives, tried uint64) (*ser
 	if cl.cfg.Wait == 0 {
 		return s, snap, d, reason
 	}
-	for deadline := now.Add(cl.cfg.Wait); (reason == ReasonNotCaughtUp || reason == ReasonLag) && time.Now().Before(deadline); {
-		if !cl.await(ctx, snap, deadline) {
-			break
-		}
+	for until := now.Add(cl.cfg.Wait); (reason == ReasonNotCaughtUp || reason == ReasonLag) && cl.patience.await(ctx, d, snap, until); {
 		snap = cl.snap.Load()
 		// What has to be seen is fixed when the read begins; writes completed while it waits are not waited for.
 		if d.open || d.seen.srv != nil {
@@ -99,21 +96,4 @@ func (c *Conn) replica(ctx context.Context, dir *directives, tried uint64) (*ser
 		s, reason = cl.pick(snap, time.Now(), d, prefer, tried, &c.candidates)
 	}
 	return s, snap, d, reason
-}
-
-// await waits for a newer snapshot; it reports false when the deadline has passed, the caller has given up, or the handle
-// is closed.
-func (c *Cluster) await(ctx context.Context, snap *snapshot, deadline time.Time) bool {
-	t := time.NewTimer(time.Until(deadline))
-	defer t.Stop()
-	select {
-	case <-snap.changed:
-		return true
-	case <-t.C:
-		return false
-	case <-ctx.Done():
-		return false
-	case <-c.life.Done():
-		return false
-	}
 }

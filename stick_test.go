@@ -25,7 +25,7 @@ func TestReadsStickToThePrimaryAfterAWriteWhereThereAreNoPositions(t *testing.T)
 			if mode == "session" {
 				ctx, rule = pgsplit.WithSession(ctx, pgsplit.NewSession()), "off"
 			}
-			const stick = time.Second
+			const stick = 400 * time.Millisecond
 			db := open(t, dsnWith(dsn, "read_your_writes="+rule, "stick_after_write="+stick.String()))
 			require.NoError(t, pgsplit.ClusterOf(db).LoadCatalog(ctx))
 			port := func(ctx context.Context) int {
