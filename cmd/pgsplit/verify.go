@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ read-only transactions, in another process with a session's token). It counts th
 were older than an earlier one of their session, and those that replicas served.
 
 Without -dsn it starts a primary with replicas in a temporary folder, and pauses, delays, kills and restarts the replicas
-meanwhile; with -promote one takes the primary's place halfway. With -dsn the servers are left alone; tables are made in a
+meanwhile, with synchronous_commit=on the primary, too; with -promote one takes the primary's place halfway. With -dsn the servers are left alone; tables are made in a
 schema "pgsplit_verify", which is dropped at the end.
 
 The status is 1 if anything that was promised did not hold. Mode "off" promises nothing and shows what there is to see.
@@ -65,6 +66,15 @@ The status is 1 if anything that was promised did not hold. Mode "off" promises 
 	},
 }
 
+// happened lists what was done to the servers, and how often.
+func happened(counts map[string]int) string {
+	var list []string
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, fmt.Sprintf("%d× %s", counts[what], what))
+	}
+	return strings.Join(list, ", ")
+}
+
 func runVerify(ctx context.Context, out io.Writer, opts verify.Options, modes, commits []string, replicas int, promote bool) error {
 	var cluster *pgsplittest.Cluster
 	defer func() {
@@ -86,13 +96,16 @@ func runVerify(ctx context.Context, out io.Writer, opts verify.Options, modes, c
 						return err
 					}
 				}
-				o.DSN, o.Disturb = cluster.DSN(), &verify.Disturber{Cluster: cluster, Promote: promote}
+				o.DSN, o.Disturb = cluster.DSN(), &verify.Disturber{Cluster: cluster, Promote: promote, Crash: commit == "on"}
 			}
 			report, err := verify.Run(ctx, o)
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(out, "synchronous_commit=%-4s %v\n", commit, report)
+			if o.Disturb != nil {
+				fmt.Fprintf(out, "  %s\n", happened(o.Disturb.Happened))
+			}
 			if report.Example != "" {
 				fmt.Fprintf(out, "  %s\n", report.Example)
 			}

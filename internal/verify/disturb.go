@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,9 +16,13 @@ type Disturber struct {
 	Cluster *pgsplittest.Cluster
 	Pause   time.Duration        // between two events; 0: 300 ms
 	Only    []string             // names of events; none: all but promotions
-	Promote bool                 // one replica takes the primary's place halfway
+	Promote bool                 // one replica takes the primary's place halfway, and the primary that of a replica
+	Crash   bool                 // the primary is killed and started again now and then; it loses what was committed with synchronous_commit=off
 	Logf    func(string, ...any) // nil: silent
-	events  map[string]func(*pgsplittest.Server) error
+
+	Happened map[string]int // how often, afterwards
+
+	events map[string]func(*pgsplittest.Server) error
 }
 
 // Events are the names of what can happen to a replica.
@@ -84,8 +89,11 @@ func (d *Disturber) run(ctx context.Context, finished <-chan struct{}, gate *syn
 			d.note("promotion", "", d.promote(gate))
 			continue
 		}
-		for _, s := range d.Cluster.Replicas {
-			if s == d.Cluster.CurrentPrimary() || rand.IntN(2) == 0 {
+		if d.Crash && rand.IntN(20) == 0 {
+			d.note("crash", "primary", d.events["kill"](d.Cluster.CurrentPrimary()))
+		}
+		for _, s := range d.replicas() {
+			if rand.IntN(2) == 0 {
 				continue
 			}
 			name := names[rand.IntN(len(names))]
@@ -100,28 +108,30 @@ func (d *Disturber) run(ctx context.Context, finished <-chan struct{}, gate *syn
 
 // promote kills the primary when the replicas have everything, and puts the first replica in its place.
 func (d *Disturber) promote(gate *sync.RWMutex) error {
-	gate.Lock() // what is acknowledged and not replicated is lost by any promotion
-	defer gate.Unlock()
 	d.calm()
+	old, next := d.Cluster.CurrentPrimary(), d.Cluster.Replicas[0]
+	gate.Lock() // what is acknowledged and not replicated is lost by any promotion
+	err := d.Cluster.WaitForCatchUp()
+	if err == nil {
+		err = old.Kill()
+	}
+	gate.Unlock()
+	if err != nil {
+		return err
+	}
+	if err := d.Cluster.Promote(next); err != nil {
+		return err
+	}
+	if err := next.Exec("checkpoint"); err != nil { // an ordinary role sees timelines by checkpoints
+		return err
+	}
+	if err := old.Follow(next); err != nil {
+		return err
+	}
 	if err := d.Cluster.WaitForCatchUp(); err != nil {
 		return err
 	}
-	if err := d.Cluster.CurrentPrimary().Kill(); err != nil {
-		return err
-	}
-	if err := d.Cluster.Replicas[0].Promote(); err != nil {
-		return err
-	}
-	if err := d.Cluster.Replicas[0].Exec("checkpoint"); err != nil { // an ordinary role sees timelines by checkpoints
-		return err
-	}
-	for _, s := range d.Cluster.Replicas[1:] {
-		if err := s.Follow(d.Cluster.Replicas[0]); err != nil {
-			return err
-		}
-		if err := d.Cluster.WaitForCatchUp(); err != nil {
-			return err
-		}
+	for _, s := range d.replicas() {
 		if err := s.Exec("checkpoint"); err != nil {
 			return err
 		}
@@ -129,12 +139,14 @@ func (d *Disturber) promote(gate *sync.RWMutex) error {
 	return nil
 }
 
+// replicas are those of the present primary.
+func (d *Disturber) replicas() []*pgsplittest.Server {
+	return slices.DeleteFunc(d.Cluster.Servers(), func(s *pgsplittest.Server) bool { return s == d.Cluster.CurrentPrimary() })
+}
+
 // calm undoes what can be undone.
 func (d *Disturber) calm() {
-	for _, s := range d.Cluster.Replicas {
-		if s == d.Cluster.CurrentPrimary() {
-			continue
-		}
+	for _, s := range d.replicas() {
 		if !s.Running() {
 			d.note("start", s.Name, s.Start())
 		}
@@ -144,6 +156,13 @@ func (d *Disturber) calm() {
 }
 
 func (d *Disturber) note(what, server string, err error) {
+	if err != nil {
+		what += " failed"
+	}
+	if d.Happened == nil {
+		d.Happened = map[string]int{}
+	}
+	d.Happened[what]++
 	if d.Logf != nil {
 		d.Logf("%s %s: %v", what, server, err)
 	}

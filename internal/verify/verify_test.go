@@ -19,7 +19,7 @@ func duration(t testing.TB) time.Duration {
 		require.NoError(t, err)
 		return d
 	}
-	return 3 * time.Second
+	return 5 * time.Second
 }
 
 func check(t *testing.T, opts verify.Options) *verify.Report {
@@ -40,7 +40,7 @@ func TestWhatIsPromisedIsKept(t *testing.T) {
 			t.Run(mode+"/synchronous_commit="+commit, func(t *testing.T) {
 				report := check(t, verify.Options{
 					DSN: c.DSN(), Mode: mode, Params: "&synchronous_commit=" + commit, Duration: duration(t), Workers: 16, Think: 4 * time.Millisecond,
-					Disturb: &verify.Disturber{Cluster: c, Logf: t.Logf},
+					Disturb: &verify.Disturber{Cluster: c, Logf: t.Logf, Crash: commit == "on"},
 				})
 				assert.Zero(t, report.Violations(), report.Example)
 				assert.NotZero(t, report.Replica, "nothing was put to the test")
