@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -144,6 +147,43 @@ func TestServersOfOtherCredentialsAreNamedByWholeDSNs(t *testing.T) {
 	require.Equal(t, "app", firstValue(t, pgsplit.WithPrimary(t.Context()), db, "select current_user"))
 }
 
+// A service file, a password file, and a password full of characters that mean something in a DSN: for every server.
+func TestServiceAndPasswordFilesServeEveryServer(t *testing.T) {
+	c := calm(t)
+	const odd = `p@s:s/w,o'r\d %41#?&=+`
+	require.NoError(t, c.Primary.Exec("create role odd login password '"+strings.ReplaceAll(odd, "'", "''")+"'"))
+	t.Cleanup(func() { require.NoError(t, c.Primary.Exec("drop role odd")) })
+	require.NoError(t, c.WaitForCatchUp())
+	file := func(text string) string {
+		path := filepath.Join(t.TempDir(), "file")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	const name = "monitor_timeout=10s sslmode=disable application_name=odd"
+	replicas := fmt.Sprintf("127.0.0.1:%d,postgres://127.0.0.1:%d", c.Replicas[0].Port, c.Replicas[1].Port)
+	passwords := file("127.0.0.1:*:" + c.Database + ":odd:" + strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(odd) + "\n")
+	services := file(fmt.Sprintf("[stories]\nhost=127.0.0.1\nport=%d\ndbname=%s\nuser=odd\npassfile=%s\nreplicas=%s\nsslmode=disable\n",
+		c.Primary.Port, c.Database, passwords, replicas))
+	whole := func(port int) string {
+		return fmt.Sprintf("postgres://odd:%s@127.0.0.1:%d/%s?sslmode=disable", strings.ReplaceAll(url.QueryEscape(odd), "+", "%20"), port, c.Database)
+	}
+	for _, dsn := range []string{
+		"service=stories servicefile=" + services + " monitor_timeout=10s",
+		fmt.Sprintf("host=127.0.0.1 port=%d user=odd dbname=%s passfile=%s replicas='%s' %s", c.Primary.Port, c.Database, passwords, replicas, name),
+		dsnWith(whole(c.Primary.Port), "monitor_timeout=10s", "replicas="+url.QueryEscape(whole(c.Replicas[0].Port)+","+whole(c.Replicas[1].Port))),
+	} {
+		db := open(t, dsn)
+		replicasServe(t, db, 2)
+		served := map[int]bool{}
+		eventually(t, func() bool {
+			served[who(t, db)] = true
+			return served[c.Replicas[0].Port] && served[c.Replicas[1].Port]
+		})
+		require.Equal(t, c.Primary.Port, who2(t, db, pgsplit.WithPrimary(t.Context())))
+		require.Equal(t, "odd", firstValue(t, t.Context(), db, "select current_user"))
+	}
+}
+
 func TestTheEnvironmentStandsInForTheDSN(t *testing.T) {
 	c := calm(t)
 	t.Setenv("PGSPLIT_REPLICAS", fmt.Sprintf("127.0.0.1:%d", c.Replicas[0].Port))
@@ -163,8 +203,13 @@ func TestADSNWithTargetSessionAttrsKeepsWorking(t *testing.T) {
 	dsn, err := url.Parse(c.DSN())
 	require.NoError(t, err)
 	dsn.Host = fmt.Sprintf("127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d", c.Replicas[0].Port, c.Replicas[1].Port, c.Primary.Port)
-	for _, attrs := range []string{"read-write", "prefer-standby"} {
-		db := open(t, dsnWith(dsn.String(), "target_session_attrs="+attrs))
+	for i, attrs := range []string{"read-write", "primary", "any", "prefer-standby", "read-write"} {
+		text := dsnWith(dsn.String(), "target_session_attrs="+attrs)
+		if i == 4 {
+			text = dsn.String()
+			t.Setenv("PGTARGETSESSIONATTRS", attrs)
+		}
+		db := open(t, text)
 		replicasServe(t, db, 2)
 		require.True(t, isReplica(t, db))
 		require.Equal(t, c.Primary.Port, atoi(t, firstValue(t, t.Context(), db, "insert into entry (v) values (1) returning inet_server_port()")))
@@ -216,14 +261,17 @@ func TestADriverConnectionCanBeOpenedWithoutDatabaseSQL(t *testing.T) {
 
 func TestAMistakeInTheDSNIsReportedBySQLOpen(t *testing.T) {
 	for dsn, says := range map[string]string{
-		"postgres://app:secret@h/app?read_your_writes=maybe":  `read_your_writes`,
-		"postgres://app:secret@h/app?read_you_writes=on":      `did you mean read_your_writes`,
-		"postgres://app:secret@h:port/app":                    ``,
-		"postgres://app:secret@h/app?max_lag=10":              `max_lag`,
-		"host=h password=secret balancer=fair":                `balancer`,
-		"host=h password=secret replicas=r:99999":             `replicas`,
-		"host=h password=secret target_session_attrs=standby": `target_session_attrs`,
-		"host='h password=secret":                             ``,
+		"postgres://app:secret@h/app?read_your_writes=maybe":    `read_your_writes`,
+		"postgres://app:secret@h/app?read_you_writes=on":        `did you mean read_your_writes`,
+		"postgres://app:secret@h:port/app":                      ``,
+		"postgres://app:secret@h/app?max_lag=10":                `max_lag`,
+		"host=h password=secret balancer=fair":                  `balancer`,
+		"host=h password=secret replicas=r:99999":               `replicas`,
+		"host=h password=secret target_session_attrs=standby":   `target_session_attrs "standby": there would be no server for writes; leave it out`,
+		"host=h password=secret target_session_attrs=read-only": `target_session_attrs "read-only": there would be no server for writes; leave it out`,
+		"host=h password=secret target_session_attrs=rw":        `target_session_attrs "rw": write "read-write", "primary", "any" or "prefer-standby"`,
+		"host=h password=secret sslmode=on":                     `sslmode "on": write "disable", "allow"`,
+		"host='h password=secret":                               ``,
 	} {
 		db, err := sql.Open("pgsplit", dsn)
 		require.Error(t, err, dsn)

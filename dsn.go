@@ -72,7 +72,8 @@ import (
 // # Of other drivers and poolers
 //
 // target_session_attrs may be read-write, primary, any or prefer-standby, and has no effect: each statement goes to the server
-// that suits it. With standby or read-only there would be no primary, so they are errors. load_balance_hosts, and pgxpool's
+// that suits it. With standby or read-only there would be no primary, so they are errors, but not in a whole DSN among replicas,
+// where they say what is meant anyway. load_balance_hosts, and pgxpool's
 // pool_max_conns, pool_min_conns and pool_min_idle_conns are accepted and have no effect: sql.DB's SetMaxOpenConns limits
 // connections, as max_conns_per_server does, and none is opened before it is needed. pgxpool's other keys mean here what they
 // mean there.
@@ -193,7 +194,7 @@ func (p *dsnParser) readServers() {
 	}
 	original, err := parseForPgx(main)
 	if err != nil {
-		p.mistakes.add(p.hide(err))
+		p.mistakes.add(p.refusal(err, main))
 		return
 	}
 	p.config.Original = original
@@ -267,7 +268,7 @@ func (p *dsnParser) parseReplica(where string, item replicaItem, main map[string
 	values := fillReplica(withService(service, text.values), main, p.config.Original.Host, strconv.Itoa(int(p.config.Original.Port)))
 	all, err := parseForPgx(values)
 	if err != nil {
-		return nil, p.hide(err)
+		return nil, p.refusal(err, values)
 	}
 	servers, err := parseServers(all, values)
 	if err != nil {

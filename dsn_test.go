@@ -156,6 +156,24 @@ func assertNoOwnKeySent(t *testing.T, c *Config, servers int, key string) {
 	}
 }
 
+// Every key has an example, which the environment and the service file give here; the default of the DSN outranks both.
+func TestEveryKeyOfTheDSNOutranksServiceFileAndEnvironment(t *testing.T) {
+	for _, key := range settings {
+		cleanEnv(t)
+		example, usual := keyExamples[key.key].value, key.get(NewConfig())
+		if usual == "-" {
+			usual = ""
+		}
+		t.Setenv(key.env(), example)
+		file := writeFile(t, "[s]\n"+key.key+"="+example+"\n[other]\n"+key.key+"="+usual+"\n")
+		assert.Equal(t, key.get(NewConfig()), key.get(mustParse(t, "host=h1,h2 "+key.key+"='"+usual+"' service=s servicefile="+file)), key.key)
+		assert.Equal(t, key.get(NewConfig()), key.get(mustParse(t, "postgres://h1,h2/?"+key.key+"="+url.QueryEscape(usual))), key.key)
+		if usual != "" {
+			assert.Equal(t, key.get(NewConfig()), key.get(mustParse(t, "host=h1,h2 service=other servicefile="+file)), "%s: the service file", key.key)
+		}
+	}
+}
+
 func TestDSNOutranksServiceFileOutranksEnvironment(t *testing.T) {
 	cleanEnv(t)
 	t.Setenv("PGSPLIT_MAX_LAG", "1s")
@@ -365,23 +383,6 @@ func TestEachServerKeepsItsOwnHostsFallbacks(t *testing.T) {
 		}
 		assert.Len(t, c.Original.Fallbacks, 2*len(want)-1, "pgx's own configuration has all hosts of the DSN")
 	}
-}
-
-func TestPasswordFileIsLookedUpForEachServer(t *testing.T) {
-	cleanEnv(t)
-	t.Setenv("PGPASSFILE", writeFile(t, strings.Join([]string{
-		"h1:5432:db:app:one", "h2:*:*:app:two", "r1:5432:db:ro:three", "localhost:5432:db:app:socket",
-	}, "\n")))
-	c := mustParse(t, "postgres://app@h1,h2,h3/db?replicas=postgres://ro@r1/,/tmp,postgres://x:given@r1/")
-	var passwords []string
-	for _, s := range c.Servers {
-		passwords = append(passwords, s.Password)
-	}
-	assert.Equal(t, []string{"one", "two", "", "three", "socket", "given"}, passwords)
-
-	c = mustParse(t, "postgres://app:mine@h1/db?replicas=r1")
-	assert.Equal(t, "mine", c.Servers[0].Password)
-	assert.Equal(t, "mine", c.Servers[1].Password, "a password of the DSN outranks the file, as in libpq")
 }
 
 func TestServiceFile(t *testing.T) {

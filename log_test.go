@@ -62,6 +62,13 @@ func (c *changes) lines(texts ...string) (found []string) {
 	return found
 }
 
+// all is everything that was told.
+func (c *changes) all() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.log.String() + strings.Join(c.hooks, "\n")
+}
+
 func (c *changes) hooked(text string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

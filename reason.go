@@ -99,3 +99,6 @@ func (r Reason) String() string {
 	}
 	return "unknown reason"
 }
+
+// MarshalText gives what String gives, so that a map by reason can be printed as JSON.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

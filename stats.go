@@ -1,6 +1,9 @@
 package pgsplit
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Stats is what a cluster has done and looks like, at one time.
 type Stats struct {
@@ -48,6 +51,19 @@ type ServerStats struct {
 	// PinnedBy is how many of its connections carry which session state; one with several kinds counts under each of them.
 	// Kinds without any are left out.
 	PinnedBy map[PinReason]int
+}
+
+// MarshalJSON gives the fields, Err as its text: errors of pgx cannot be encoded, and hold the whole configuration.
+func (s ServerStats) MarshalJSON() ([]byte, error) {
+	type fields ServerStats
+	out := struct {
+		fields
+		Err string `json:",omitempty"`
+	}{fields: fields(s)}
+	if s.Err != nil {
+		out.Err = s.Err.Error()
+	}
+	return json.Marshal(out)
 }
 
 // Total returns how many statements were sent to the server.
