@@ -49,7 +49,7 @@ done
 # Fuzzing looks for what the corpus lacks. Go itself may report that the time is up as a failure; an input that fails it
 # always writes down. PGSPLIT_FUZZTIME=0 leaves fuzzing out.
 fuzz() {
-  local target=$1 package=$2 out
+  local target=$1 package=$2 fuzztime=${PGSPLIT_FUZZTIME:-$3} out
   if out=$(go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -parallel 2 "$package" 2>&1); then
     echo "ok  	$target for $fuzztime: $(grep -o 'execs: [0-9]*' <<<"$out" | tail -n 1)"
   elif grep -q 'context deadline exceeded' <<<"$out" && ! grep -q 'Failing input' <<<"$out"; then
@@ -59,8 +59,8 @@ fuzz() {
     return 1
   fi
 }
-fuzztime=${PGSPLIT_FUZZTIME:-30s}
-if [ "$fuzztime" != 0 ]; then
-  fuzz FuzzLexer ./internal/statement
-  fuzz FuzzAnalyze ./internal/statement
+if [ "${PGSPLIT_FUZZTIME:-}" != 0 ]; then
+  fuzz FuzzLexer ./internal/statement 30s
+  fuzz FuzzAnalyze ./internal/statement 30s
+  fuzz FuzzToken . 10s
 fi

@@ -18,7 +18,7 @@ func table(i int) string { return fmt.Sprintf("%s.t%d", schema, i) }
 
 // setup makes the tables with a row for each worker, and what reads and writes go through: views upon views, a join, a
 // function, a partitioned table, a trigger that writes another table.
-func setup(workers int) string {
+func setup(workers int, late bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "drop schema if exists %[1]s cascade; create schema %[1]s;", schema)
 	for i := range tables {
@@ -35,6 +35,14 @@ func setup(workers int) string {
 		fmt.Fprintf(&b, "insert into %s select g, 0 from generate_series(0, %d) g;", table(i), workers-1)
 		fmt.Fprintf(&b, "create view %[1]s.v%[2]d as select * from %[3]s; create view %[1]s.vv%[2]d as select v.*, 1 as one from %[1]s.v%[2]d v;", schema, i, table(i))
 		fmt.Fprintf(&b, "create function %[1]s.f%[2]d(int) returns bigint language sql stable as 'select v from %[3]s where id = $1';", schema, i, table(i))
+	}
+	if late {
+		fmt.Fprintf(&b, "create function %[1]s.wait() returns trigger language plpgsql as 'begin perform pg_sleep(0.1); return null; end';", schema)
+		for i := range tables {
+			if i != 1 { // partitioned
+				fmt.Fprintf(&b, "create constraint trigger wait after update on %s deferrable initially deferred for each row execute function %s.wait();", table(i), schema)
+			}
+		}
 	}
 	fmt.Fprintf(&b, `create function %[1]s.follow() returns trigger language plpgsql as
  'begin update %[2]s set v = new.v where id = new.id; return new; end';

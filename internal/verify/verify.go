@@ -32,7 +32,7 @@ type Options struct {
 	Reads    int64         // or until so many reads; 0: no limit
 	Workers  int
 	Think    time.Duration // between a worker's operations
-	Huge     bool          // write with results of megabytes, which hold up the commit behind them
+	Late     bool          // write with results whose rows are there long before the commit behind them
 	Disturb  *Disturber    // nil: leave the servers alone
 }
 
@@ -142,7 +142,7 @@ func (r *run) work(ctx context.Context) {
 
 // prepare makes the tables, and waits until a read of them works: replicas may have them a little later.
 func (r *run) prepare(ctx context.Context) error {
-	if _, err := r.db.ExecContext(ctx, setup(r.opts.Workers)); err != nil {
+	if _, err := r.db.ExecContext(ctx, setup(r.opts.Workers, r.opts.Late)); err != nil {
 		return fmt.Errorf("make the tables: %w", err)
 	}
 	return nil

@@ -63,8 +63,8 @@ func (w *worker) write(ctx context.Context, t int) {
 	if time.Now().Unix()%6 == 0 && w.rand.IntN(20) == 0 {
 		ways = append(ways[:0], w.raw, w.several) // for a while they concern every read, so only a part of the time has them
 	}
-	if w.opts.Huge {
-		ways = append(ways[:0], w.huge)
+	if w.opts.Late {
+		ways = append(ways[:0], w.large)
 	}
 	text := fmt.Sprintf("update %s set v = %d where id = %d", table(t), w.value, w.id)
 	if err := ways[w.rand.IntN(len(ways))](ctx, text); err != nil {
@@ -99,23 +99,13 @@ func (w *worker) returning(ctx context.Context, text string) error {
 }
 
 // large has a result of more than the server's buffer: the first rows are here before the commit.
-func (w *worker) large(ctx context.Context, text string) error { return w.rows(ctx, text, 40, 0) }
-
-// huge has one of more than the sockets' buffers: the commit waits until it is read.
-func (w *worker) huge(ctx context.Context, text string) error {
-	return w.rows(ctx, text, 12_000, 5*time.Millisecond)
-}
-
-func (w *worker) rows(ctx context.Context, text string, n int, pause time.Duration) error {
-	rows, err := w.db.QueryContext(ctx, fmt.Sprintf("with x as (%s returning v) select v, repeat('x', 1000) from x, generate_series(1, %d)", text, n))
+func (w *worker) large(ctx context.Context, text string) error {
+	rows, err := w.db.QueryContext(ctx, fmt.Sprintf("with x as (%s returning v) select v, repeat('x', 1000) from x, generate_series(1, 40)", text))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	for i := 0; rows.Next(); i++ {
-		if i == 0 {
-			time.Sleep(pause)
-		}
+	for rows.Next() {
 	}
 	if err := rows.Err(); err != nil {
 		return err
