@@ -66,8 +66,9 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 			session = pgsplit.NewSession()
 		}
 		out := &writer{ResponseWriter: w, middleware: m, request: r, session: session, came: came}
+		// A handler that has written nothing: the server sends the header now. Or it panics, and whoever recovers answers.
+		defer out.begin()
 		next.ServeHTTP(out.wrapped(), r.WithContext(pgsplit.WithSession(r.Context(), session)))
-		out.begin() // a handler that has written nothing: the server sends the header now
 	})
 }
 

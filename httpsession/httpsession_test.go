@@ -1,13 +1,16 @@
 package httpsession_test
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +70,16 @@ func site(db *sql.DB) http.Handler {
 			}
 		}
 	})
+	mux.HandleFunc("POST /file", func(w http.ResponseWriter, r *http.Request) {
+		if write(w, r) {
+			http.ServeContent(w, r, "x.txt", time.Time{}, strings.NewReader("file"))
+		}
+	})
+	mux.HandleFunc("POST /panic", func(w http.ResponseWriter, r *http.Request) {
+		if write(w, r) {
+			panic("after it has written")
+		}
+	})
 	mux.HandleFunc("GET /hijack", func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
@@ -107,13 +120,24 @@ func TestABrowserSeesWhatItHasWritten(t *testing.T) {
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: "create table a (v int); insert into a values (0); grant all on a to public"})
 	// Two processes of one site.
 	shared, other := open(t, c.DSN()), open(t, c.DSN())
-	first := httptest.NewServer(httpsession.New(shared).Handler(site(shared)))
+	// Around all of it there may be somebody who makes an answer of a panic.
+	recovers := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				if recover() != nil {
+					w.WriteHeader(299)
+				}
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+	first := httptest.NewServer(recovers(httpsession.New(shared).Handler(site(shared))))
 	defer first.Close()
 	second := httptest.NewServer(httpsession.New(other).Handler(site(other)))
 	defer second.Close()
 	at := func(s *httptest.Server) string { return "http://localhost" + s.URL[len("http://127.0.0.1"):] } // cookies know no ports
 
-	for i, way := range []string{"body", "nothing", "early", "stream", "redirect"} {
+	for i, way := range []string{"body", "nothing", "early", "stream", "redirect", "file", "panic"} {
 		t.Run(way, func(t *testing.T) {
 			require.NoError(t, c.WaitForCatchUp())
 			mine, theirs := browser(t), browser(t)
@@ -178,6 +202,36 @@ func TestABrowserSeesWhatItHasWritten(t *testing.T) {
 		assert.Equal(t, 200, res.StatusCode)
 		assert.ErrorIs(t, told, pgsplit.ErrToken)
 	})
+	write := func(r *http.Request) {
+		_, err := shared.ExecContext(r.Context(), "update a set v = v + 1")
+		assert.NoError(t, err)
+	}
+	sent := func(w http.ResponseWriter, h http.HandlerFunc) {
+		httpsession.New(shared).Handler(h).ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+	}
+	t.Run("Hijack fails", func(t *testing.T) {
+		out := httptest.NewRecorder()
+		sent(stuck{out}, func(w http.ResponseWriter, r *http.Request) {
+			write(r)
+			_, _, err := w.(http.Hijacker).Hijack()
+			assert.ErrorIs(t, err, http.ErrHijacked)
+			http.Error(w, "no", http.StatusTeapot)
+		})
+		assert.Len(t, out.Result().Cookies(), 1)
+	})
+	t.Run("the server reads the body by itself", func(t *testing.T) {
+		out := &receiver{ResponseRecorder: httptest.NewRecorder()}
+		sent(out, func(w http.ResponseWriter, r *http.Request) {
+			write(r)
+			from := strings.NewReader("body")
+			n, err := io.Copy(w, struct{ io.Reader }{from})
+			assert.NoError(t, err)
+			assert.EqualValues(t, 4, n)
+		})
+		assert.NotNil(t, out.from)
+		assert.Equal(t, "body", out.Body.String())
+		assert.Len(t, out.Result().Cookies(), 1)
+	})
 }
 
 // recorder has neither Flush nor Hijack.
@@ -192,4 +246,20 @@ func TestAHandlerGetsNoMoreThanTheServerHas(t *testing.T) {
 		assert.ErrorIs(t, http.NewResponseController(w).Flush(), http.ErrNotSupported)
 		assert.NotNil(t, pgsplit.SessionOf(r.Context()))
 	})).ServeHTTP(recorder{httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
+}
+
+// stuck has a Hijack that fails, as after the body was begun.
+type stuck struct{ http.ResponseWriter }
+
+func (stuck) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, http.ErrHijacked }
+
+// receiver notes what it was given to send.
+type receiver struct {
+	*httptest.ResponseRecorder
+	from io.Reader
+}
+
+func (r *receiver) ReadFrom(from io.Reader) (int64, error) {
+	r.from = from
+	return io.Copy(r.ResponseRecorder, from)
 }

@@ -2,6 +2,7 @@ package httpsession
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -36,6 +37,12 @@ func (w *writer) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// ReadFrom lets io.Copy and http.ServeContent use what the server has for files.
+func (w *writer) ReadFrom(r io.Reader) (int64, error) {
+	w.begin()
+	return io.Copy(w.ResponseWriter, r)
+}
+
 // Unwrap is for http.ResponseController. Its Flush and Hijack find the methods below first.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
@@ -53,8 +60,11 @@ type hijacker struct{ *writer }
 
 // Hijack hands out the connection. What the handler sends is its own: the session is not in it.
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	h.once.Do(func() {})
-	return h.ResponseWriter.(http.Hijacker).Hijack()
+	conn, rw, err := h.ResponseWriter.(http.Hijacker).Hijack()
+	if err == nil { // else the response is the server's still
+		h.once.Do(func() {})
+	}
+	return conn, rw, err
 }
 
 type flusherHijacker struct {
