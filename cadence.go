@@ -58,13 +58,12 @@ func (m *monitor) pause() time.Duration {
 	if m.fails > 0 {
 		d = min(d, retryPace<<min(m.fails, 8)) // it may have been a hiccup: the first tries come sooner
 	}
-	if m.fails == 0 && c.snap.Load().primary != m.srv {
-		if wait, ok := m.align(d); ok {
-			return wait
-		}
-		return d // the primary's beat comes before that
+	if snap := c.snap.Load(); m.fails == 0 && snap.primary != m.srv {
+		return m.turn(d, snap.primaryHealthy())
 	}
-	return d - rand.N(d/10+1)
+	// With the time by which replicas are asked after a beat, an interval is an interval.
+	least := min(offbeat, d/10)
+	return d - least - rand.N(d/10-least+1)
 }
 
 // interval is the time between two looks at a server: monitor_interval, or as often as a bound of the lag needs it.
@@ -92,8 +91,8 @@ func (c *Cluster) beat(asked time.Time) {
 	}
 }
 
-// follow is how long to wait for the look that belongs to a beat; ok is false if the beat is of no interest. The time between
-// two looks stays the interval at most, and half of it at least.
+// follow is how long to wait for the look that belongs to a beat; ok is false if the beat is of no interest: the replica is known
+// to have reached one that was hardly earlier. (While somebody waits for a position the primary is asked far more often.)
 func (m *monitor) follow(asked time.Time) (wait time.Duration, ok bool) {
 	c := m.srv.cluster
 	if m.timed || m.fails > 0 || c.snap.Load().primary == m.srv {
@@ -101,30 +100,39 @@ func (m *monitor) follow(asked time.Time) (wait time.Duration, ok bool) {
 	}
 	d := c.interval(asked)
 	next := asked.Add(m.behind + offbeat)
-	if next.Sub(m.last) < d/2 {
+	switch {
+	case m.reached.IsZero() && next.Sub(m.last) < d/2, asked.Sub(m.reached) < sparse(d), next.Sub(m.last) > d+grace(d):
 		return 0, false
-	}
-	if latest := m.last.Add(d); next.After(latest) {
-		next = latest
 	}
 	m.timed = true
 	return time.Until(next), true
 }
 
-// align is the same for a replica that is behind by more than the interval: the beat that it will have reached is long past. Once
-// it is in step the next beat is nearly an interval away.
-func (m *monitor) align(d time.Duration) (wait time.Duration, ok bool) {
-	if m.behind+offbeat < d {
-		return 0, false
+// turn is how long a replica's monitor waits for its next look: until the replica should have reached the first beat after the
+// one that it is known to have reached. When that beat is still to come, follow hears of it.
+func (m *monitor) turn(d time.Duration, beating bool) time.Duration {
+	if m.stands || m.reached.IsZero() {
+		return d
 	}
 	c := m.srv.cluster
 	c.mu.Lock()
-	beat := c.world.history.before(m.last.Add(d - m.behind - offbeat))
+	beat := c.world.history.after(m.reached.Add(sparse(d)))
 	c.mu.Unlock()
 	next := beat.Add(m.behind + offbeat)
-	if beat.IsZero() || next.Sub(m.last) < d/10 {
-		return 0, false
+	if soonest := m.last.Add(d / 10); m.missed && next.Before(soonest) {
+		next = soonest
 	}
-	m.timed = true
-	return time.Until(next), true
+	switch {
+	case !beat.IsZero() && next.Sub(m.last) <= d+grace(d):
+		m.timed = true
+		return time.Until(next)
+	case beat.IsZero() && beating:
+		return d + grace(d)
+	}
+	return d
 }
+
+// sparse is how far apart the beats are at least that a replica follows; grace is how long it waits for one that is late, rather
+// than look just before it and see less than there is.
+func sparse(d time.Duration) time.Duration { return d * 4 / 5 }
+func grace(d time.Duration) time.Duration  { return d / 4 }

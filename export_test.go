@@ -57,3 +57,17 @@ func (c *Cluster) IgnoreSchema() (unlock func()) {
 
 // Rest makes the handle look as if it had not been used for more than a minute.
 func (c *Cluster) Rest() { c.used.Store(clock().Add(-pauseAfter - time.Second).UnixNano()) }
+
+// SamplerDelay is how far the monitor of a server is behind its plan: by how much it missed the time at which it meant to take the
+// sample that is known, for how long the next one has been due without having been asked for, and for how long an answer has been awaited.
+func (c *Cluster) SamplerDelay(server int) (late, overdue, answering time.Duration) {
+	s, now := c.servers[server], time.Since(epoch)
+	asking, due := time.Duration(s.asking.Load()), time.Duration(s.due.Load())
+	if smp := c.snap.Load().members[server].sample; smp != nil {
+		late = smp.late
+	}
+	if asking == 0 {
+		return late, max(0, now-due), 0
+	}
+	return late, max(0, asking-due), now - asking
+}

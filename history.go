@@ -55,13 +55,13 @@ func (h *history) behind(s *sample) time.Duration {
 	return max(0, s.asked.Sub(a.seen.Add(time.Duration(part*float64(b.seen.Sub(a.seen))))))
 }
 
-// before is when the last sample up to a time was asked for; zero: there is none.
-func (h *history) before(t time.Time) time.Time {
-	i := sort.Search(len(h.points), func(i int) bool { return h.points[i].seen.After(t) })
-	if i == 0 {
+// after is when the first sample since a time was asked for; zero: there is none.
+func (h *history) after(t time.Time) time.Time {
+	i := sort.Search(len(h.points), func(i int) bool { return !h.points[i].seen.Before(t) })
+	if i == len(h.points) {
 		return time.Time{}
 	}
-	return h.points[i-1].seen
+	return h.points[i].seen
 }
 
 // reached returns when the primary was last seen at or below a replica's position. ok is false when the replica is

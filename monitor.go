@@ -28,10 +28,14 @@ type monitor struct {
 	surveys atomic.Bool // somebody wants to know more than a sample says
 	stale   atomic.Bool // the connection leads to another instance than new ones do
 
-	timed   bool          // the next look has been timed by a beat
-	behind  time.Duration // a replica: by about how much, as of the last look
-	checked time.Time     // when the catalog's fingerprint was last asked for
-	cost    time.Duration // how long that took
+	timed    bool          // the next look has been timed by a beat
+	behind   time.Duration // a replica: by about how much, as of the last look
+	reached  time.Time     // likewise: the beat that it had reached
+	position LSN
+	missed   bool          // it had reached no other before
+	stands   bool          // it has not moved at all
+	checked  time.Time     // when the catalog's fingerprint was last asked for
+	cost     time.Duration // how long that took
 
 	denial denial // the server tells no positions: they are not asked for again on this connection
 
@@ -64,6 +68,7 @@ func (m *monitor) run() {
 	defer m.hangUp()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	m.plan(timer, 0)
 	for {
 		select {
 		case <-c.life.Done():
@@ -72,7 +77,7 @@ func (m *monitor) run() {
 			m.ahead = false
 		case asked := <-m.beats:
 			if wait, ok := m.follow(asked); ok {
-				timer.Reset(wait)
+				m.plan(timer, wait)
 			}
 			continue
 		case <-m.wake:
@@ -84,14 +89,20 @@ func (m *monitor) run() {
 		if !m.look() {
 			return
 		}
-		timer.Reset(m.pause())
+		m.plan(timer, m.pause())
 	}
+}
+
+// plan sets the time of the next look.
+func (m *monitor) plan(timer *time.Timer, wait time.Duration) {
+	m.srv.due.Store(int64(time.Since(epoch) + min(wait, time.Hour)))
+	timer.Reset(wait)
 }
 
 // look takes one sample. It reports false when there is nothing to look at: the connector's connections are not pgx's.
 func (m *monitor) look() bool {
 	c, s := m.srv.cluster, m.srv
-	m.last, m.timed = time.Now(), false
+	m.last, m.timed = clock(), false
 	s.asking.Store(int64(m.last.Sub(epoch)))
 	defer s.asking.Store(0)
 	smp, err := m.sample()
@@ -126,7 +137,10 @@ func (m *monitor) look() bool {
 	c.observe(s, smp, nil)
 	s.asking.Store(0)
 	after := c.snap.Load()
-	m.behind = after.members[s.index].behind
+	now := &after.members[s.index]
+	m.behind, m.missed, m.reached = now.behind, now.reached.Equal(m.reached), now.reached
+	m.stands = m.missed && m.position == smp.position
+	m.position = smp.position
 	if after.primary == s {
 		c.beat(smp.asked)
 	}
@@ -206,6 +220,9 @@ func (m *monitor) sample() (*sample, error) {
 	}
 	m.denial = denial
 	smp.covers, smp.opened = covers, m.opened
+	if due := epoch.Add(time.Duration(m.srv.due.Load())); due.Before(smp.asked) {
+		smp.late = smp.asked.Sub(due)
+	}
 	return smp, nil
 }
 

@@ -17,8 +17,9 @@ import (
 type sample struct {
 	asked    time.Time // before the question was sent: what it says held at some time after this
 	answered time.Time
-	opened   time.Time // when the connection was opened over which it was asked
-	instance string    // differs between any two servers that run at the same time; empty: unknown
+	late     time.Duration // by how much the monitor missed the time at which it meant to ask
+	opened   time.Time     // when the connection was opened over which it was asked
+	instance string        // differs between any two servers that run at the same time; empty: unknown
 
 	role     Role
 	position LSN    // insert position of a primary (page headers rounded down), replay position of a replica; 0: unknown

@@ -22,6 +22,7 @@ type server struct {
 	connector driver.Connector
 	watcher   driver.Connector // for the monitor's own connection
 	asking    atomic.Int64     // since when its monitor waits for an answer, in ns after epoch; 0: it does not
+	due       atomic.Int64     // when its monitor means to ask next, likewise
 	weight    float64          // share in the reads, see Config.Weights
 
 	latency  atomic.Int64 // decaying average of the time to the first row, in ns (balancer=latency only)
