@@ -1,6 +1,7 @@
 package pgsplit
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -173,4 +174,21 @@ func TestAStandbyThatIsAheadOfThePrimaryHasStrayedForGood(t *testing.T) {
 	o.is(0)
 	o.replica(1, 2, at+300)
 	o.is(0, 1)
+}
+
+func TestInstancesBehindOneNameAreNoticedHoweverTheyTakeTurns(t *testing.T) {
+	for turns, several := range map[string]bool{
+		"a": false, "aaa": false, "ab": false, "aba": true, "abca": true, "abcdefgha": true,
+		"abcbc": true,
+		"abcde": false, // restarted again and again
+		"a b c": false, // some samples do not say
+	} {
+		w := world{behind: make([]behind, 1)}
+		got := false
+		for _, instance := range turns {
+			got = w.several(0, strings.TrimSpace(string(instance)))
+		}
+		require.Equal(t, several, got, turns)
+		require.Equal(t, several, w.several(0, ""), "for good")
+	}
 }

@@ -183,20 +183,23 @@ func (c *Cluster) stillFit(b *backend, snap *snapshot, d demand) bool {
 	if broken.OldSample.Load() {
 		return true
 	}
-	if smp := m.sample; smp == nil || smp.position == 0 || smp.asked.After(b.opened) && smp.instance == b.instance {
+	if smp := m.sample; smp == nil || smp.position == 0 || smp.asked.After(b.opened) && smp.of(b) {
 		return d.metOver(b, m)
 	}
 	// Opening it has brought a sample of its own.
 	snap = c.snap.Load()
 	m = &snap.members[b.srv.index]
-	if !m.healthy || m.role != RoleReplica || !m.sample.asked.After(b.opened) || m.sample.instance != b.instance {
-		if m.sample != nil && m.sample.instance != b.instance {
+	if !m.healthy || m.role != RoleReplica || !m.sample.asked.After(b.opened) || !m.sample.of(b) {
+		if m.sample != nil && !m.sample.of(b) {
 			c.watch[b.srv.index].redial()
 		}
 		return false
 	}
 	return d.metBy(m) && d.metOver(b, m) && (c.within(snap, m, time.Now(), d) || c.stale(snap, d))
 }
+
+// of says whether it speaks of the instance at the other end of a connection.
+func (s *sample) of(b *backend) bool { return s.instance == b.instance || broken.AnyInstance.Load() }
 
 var errStale = errors.New("pgsplit: no replica is fresh enough (when_stale=error)")
 

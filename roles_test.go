@@ -152,18 +152,23 @@ func TestANameOfSeveralServersIsUsedAndItsLagUnknown(t *testing.T) {
 // readerAddress forwards each connection to the next of some servers.
 func readerAddress(t *testing.T, servers []*pgsplittest.Server) (port int) {
 	t.Helper()
+	var turn atomic.Int64
+	return address(t, func() *pgsplittest.Server { return servers[int(turn.Add(1))%len(servers)] })
+}
+
+// address forwards each connection to the server that next says.
+func address(t *testing.T, next func() *pgsplittest.Server) (port int) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
-	var turn atomic.Int64
 	go func() {
 		for {
 			client, err := l.Accept()
 			if err != nil {
 				return
 			}
-			s := servers[int(turn.Add(1))%len(servers)]
-			server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port))
+			server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", next().Port))
 			if err != nil {
 				client.Close()
 				continue

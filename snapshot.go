@@ -1,7 +1,10 @@
 package pgsplit
 
 import (
+	"slices"
 	"time"
+
+	"github.com/pgsplit/pgsplit/internal/broken"
 )
 
 // snapshot is what is known of the cluster at one time. It is immutable; statements read it through an atomic pointer
@@ -90,9 +93,13 @@ type world struct {
 
 // behind is which instances answered under one name.
 type behind struct {
-	now, before string
-	several     bool
+	now     string
+	before  []string // the last few that did, the latest last
+	several bool
 }
+
+// mostInstances is how many instances behind one name are remembered: a balancer that serves more in turn is not noticed.
+const mostInstances = 16
 
 // several says whether one name leads to several instances: a load balancer over many readers, a pooler. One that was
 // restarted is another instance for good; an instance that is back after another one has answered is one of several. What
@@ -100,11 +107,15 @@ type behind struct {
 func (w *world) several(i int, instance string) bool {
 	b := &w.behind[i]
 	switch {
-	case instance == "" || instance == b.now:
-	case instance == b.before:
-		b.several = true
+	case b.several || instance == "" || instance == b.now || broken.AnyInstance.Load():
+	case slices.Contains(b.before, instance):
+		*b = behind{several: true}
 	default:
-		b.now, b.before = instance, b.now
+		if b.now != "" {
+			b.before = append(b.before, b.now)
+			b.before = b.before[max(0, len(b.before)-mostInstances):]
+		}
+		b.now = instance
 	}
 	return b.several
 }

@@ -10,5 +10,6 @@ var (
 	WritePosition atomic.Bool // marks are resolved by the position up to which the log is written, not inserted
 	EarlyMark     atomic.Bool // a write's mark is left before its rows have ended
 	OldSample     atomic.Bool // a sample counts for connections that were opened after it
+	AnyInstance   atomic.Bool // a sample counts for connections to another instance behind the same name
 	Unpinned      atomic.Bool // a server connection with session state is shared like any other
 )
