@@ -40,6 +40,30 @@ func TestADecisionWithADemandAllocatesNothing(t *testing.T) {
 	})
 }
 
+func TestAMarkAllocatesNothing(t *testing.T) {
+	c := corpusCluster(t)
+	allocations := map[string]float64{}
+	for _, mode := range []string{"off", "on", "strict", "session"} {
+		ctx, rule := t.Context(), mode
+		if mode == "session" {
+			ctx, rule = pgsplit.WithSession(ctx, pgsplit.NewSession()), "off"
+		}
+		db := handle(t, c, "max_lag=0", "monitor_interval=1h", "read_your_writes="+rule)
+		require.NoError(t, pgsplit.ClusterOf(db).LoadCatalog(t.Context()))
+		db.SetMaxOpenConns(1)
+		write := func() {
+			_, err := db.ExecContext(ctx, "update users set name = name where id = 7")
+			require.NoError(t, err)
+		}
+		write()
+		allocations[mode] = testing.AllocsPerRun(200, write)
+	}
+	t.Log(allocations)
+	for mode, n := range allocations {
+		require.LessOrEqual(t, n, allocations["off"], mode)
+	}
+}
+
 // BenchmarkDemand tells what read_your_writes adds to a decision, as a share of a point SELECT over loopback with pgx
 // alone, in turns in one run; "again" is off once more, the control.
 //

@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-const usage = "usage: bench exact|speed|connections [-short] [-goroutines 1,8] [-for 12m] [-fault spin=20us,trips=1,allocs=2,pin=true]"
+const usage = "usage: bench exact|speed|scopes|connections [-short] [-goroutines 1,8] [-for 12m] [-fault spin=20us,trips=1,allocs=2,pin=true]"
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -61,13 +61,16 @@ func run(ctx context.Context, args []string) error {
 			opts.Goroutines = goroutines
 		}
 		return exact.Run(ctx, os.Stdout, opts)
-	case "speed":
+	case "speed", "scopes":
 		opts := speed.Options{For: *length, Epoch: 4 * time.Second, Goroutines: []int{1, 8, 32}, Fault: fault}
 		if *short {
 			opts.For, opts.Epoch = 0, 500*time.Millisecond
 		}
 		if goroutines != nil {
 			opts.Goroutines = goroutines
+		}
+		if args[0] == "scopes" {
+			return speed.Scopes(ctx, os.Stdout, opts)
 		}
 		return speed.Run(ctx, os.Stdout, opts)
 	case "connections":

@@ -85,10 +85,12 @@ func TestServersGetTheConnectionsThatAreInUseAtOnce(t *testing.T) {
 
 // How fast servers are in a test run says nothing; that the command measures, and notices what is slow, can be seen.
 func TestTheSpeedFiguresNoticeADefect(t *testing.T) {
-	out, err := run(t, "speed", "-short", "-goroutines", "4", "-fault", "spin=1ms")
-	require.Error(t, err)
-	for _, statement := range []string{"SELECT", "INSERT"} {
-		require.Regexp(t, `(?m)^`+statement+` +4 +0\.\d+ \[`, out, "the table is whole")
-		require.Regexp(t, `(?m)^`+statement+`, 4 goroutines: .* of plain pgx's throughput`, out)
+	for command, first := range map[string]string{"speed": "plain pgx", "scopes": "off"} {
+		out, err := run(t, command, "-short", "-goroutines", "4", "-fault", "spin=1ms")
+		require.Error(t, err)
+		for _, statement := range []string{"SELECT", "INSERT"} {
+			require.Regexp(t, `(?m)^`+statement+` +4 +0\.\d+ \[`, out, "the table is whole")
+			require.Regexp(t, `(?m)^`+statement+`, 4 goroutines: .* of `+first+`'s throughput`, out)
+		}
 	}
 }

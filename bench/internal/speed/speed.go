@@ -28,13 +28,14 @@ type Options struct {
 const (
 	plain = iota
 	control
-	pgsplit
+	judged
 	handles
 )
 
 // figure compares the handles on one statement with one number of goroutines. Each epoch adds one value to each list: how
-// the handle compares with plain pgx.
+// the handle compares with the first one.
 type figure struct {
+	contest    *contest
 	statement  workload.Statement
 	goroutines int
 
@@ -42,11 +43,11 @@ type figure struct {
 }
 
 // measure fills the figures, one epoch of each after the other in random order, so that the machine's moods meet all of them.
-func measure(ctx context.Context, dsn string, opts Options) ([]*figure, error) {
+func measure(ctx context.Context, dsn string, opts Options, c *contest) ([]*figure, error) {
 	var figures []*figure
-	for _, st := range workload.Statements {
+	for _, st := range c.statements {
 		for _, n := range opts.Goroutines {
-			figures = append(figures, &figure{statement: st, goroutines: n})
+			figures = append(figures, &figure{contest: c, statement: st, goroutines: n})
 		}
 	}
 	begin := time.Now()
@@ -76,12 +77,7 @@ func (f *figure) epoch(ctx context.Context, dsn string, opts Options) (err error
 		}
 	}()
 	for _, i := range rand.Perm(handles) {
-		if i == pgsplit {
-			dbs[i], err = handle.Pgsplit(dsn, nil, opts.Fault)
-		} else {
-			dbs[i], err = handle.PGX(dsn, nil)
-		}
-		if err != nil {
+		if dbs[i], err = f.contest.open(ctx, dsn, i, opts.Fault); err != nil {
 			return err
 		}
 		dbs[i].SetMaxIdleConns(f.goroutines)
@@ -104,7 +100,7 @@ func (f *figure) epoch(ctx context.Context, dsn string, opts Options) (err error
 	return err
 }
 
-// What is promised of throughput and of the 99th percentile of latency, in relation to plain pgx.
+// What is promised of throughput and of the 99th percentile of latency, in relation to the first handle.
 const (
 	leastRate = 0.98
 	mostP99   = 1.05
@@ -114,11 +110,11 @@ const (
 func (f *figure) exceeds() error {
 	what := fmt.Sprintf("%s, %d goroutines", f.statement.Name, f.goroutines)
 	var err error
-	if r, c := stat.MedianOf(f.rate[pgsplit]), stat.MedianOf(f.rate[control]); r.High < min(leastRate, c.High) {
-		err = fmt.Errorf("%s: %s of plain pgx's throughput; at least %.2f is promised", what, r.Format("%.3f"), leastRate)
+	if r, c := stat.MedianOf(f.rate[judged]), stat.MedianOf(f.rate[control]); r.High < min(leastRate, c.High) {
+		err = fmt.Errorf("%s: %s of %s's throughput; at least %.2f is promised", what, r.Format("%.3f"), f.contest.first, leastRate)
 	}
-	if r, c := stat.MedianOf(f.p99[pgsplit]), stat.MedianOf(f.p99[control]); r.Low > max(mostP99, c.Low) {
-		err = errors.Join(err, fmt.Errorf("%s: %s of plain pgx's p99; at most %.2f is promised", what, r.Format("%.3f"), mostP99))
+	if r, c := stat.MedianOf(f.p99[judged]), stat.MedianOf(f.p99[control]); r.Low > max(mostP99, c.Low) {
+		err = errors.Join(err, fmt.Errorf("%s: %s of %s's p99; at most %.2f is promised", what, r.Format("%.3f"), f.contest.first, mostP99))
 	}
 	return err
 }

@@ -33,7 +33,15 @@ var Insert = Statement{"INSERT", false, func(ctx context.Context, db Runner, _ i
 	return err
 }}
 
-// Statements are all of them.
+// Mix is nine reads to each write, of another table.
+var Mix = Statement{"9 SELECT, 1 INSERT", false, func(ctx context.Context, db Runner, n int64) error {
+	if n%10 == 0 {
+		return Insert.Run(ctx, db, n)
+	}
+	return Select.Run(ctx, db, n)
+}}
+
+// Statements are the single ones.
 var Statements = []Statement{Select, Insert}
 
 // Prime opens as many connections as the goroutines may need at once, lest some of them are opened while it counts.
