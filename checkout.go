@@ -50,10 +50,12 @@ func (c *Conn) borrowPrimary(ctx context.Context) (*backend, error) {
 	if r := c.reader; r != nil && r.pg != nil && !r.pg.PgConn().IsBusy() && c.tx == nil {
 		c.returnReader()
 	}
+	var now time.Time
 	if len(c.cluster.watch) > 0 {
-		c.cluster.touch(clock())
+		now = clock()
+		c.cluster.touch(now)
 	}
-	b, err := c.cluster.acquirePrimary(ctx, c.until)
+	b, err := c.cluster.acquirePrimary(ctx, c.until, now)
 	if err != nil {
 		return nil, err
 	}

@@ -215,7 +215,7 @@ func (c *Cluster) readyAlone(ctx context.Context) error {
 	if c.reached.Load() {
 		return nil
 	}
-	b, err := c.servers[0].acquire(ctx, true)
+	b, err := c.servers[0].acquire(ctx, true, time.Time{})
 	if err != nil {
 		return err
 	}

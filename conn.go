@@ -52,7 +52,8 @@ type Conn struct {
 	prepared map[string]*prepared // by the text: what it holds Stmts of
 	died     *pgx.Conn            // once it is closed: see dead
 
-	until time.Time // when the statement at hand gives up waiting for a server; zero: it has not waited yet
+	looked time.Time // when a replica was picked last, as clock told
+	until  time.Time // when the statement at hand gives up waiting for a server; zero: it has not waited yet
 
 	st         *statement.Analysis // of the text at hand; it may be shared, so nobody changes it
 	reading    statement.Analysis  // room for it

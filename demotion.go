@@ -1,12 +1,15 @@
 package pgsplit
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Whether a connection to the primary still leads to a primary.
 
 // acquireWritable is acquire for the primary: errDemoted if it has become a standby.
-func (s *server) acquireWritable(ctx context.Context, wait bool) (*backend, error) {
-	b, err := s.acquire(ctx, wait)
+func (s *server) acquireWritable(ctx context.Context, wait bool, now time.Time) (*backend, error) {
+	b, err := s.acquire(ctx, wait, now)
 	if err == nil && len(s.cluster.servers) > 1 && s.cluster.stillStandby(ctx, b) {
 		s.drop(b)
 		return nil, errDemoted

@@ -43,35 +43,36 @@ var errParked = errors.New("raise max_conns_per_server, or lower SetMaxOpenConns
 
 // take returns an idle connection, or nil when the caller shall open one: there is room for it, and it counts from now on.
 // Where there is no room it waits for its turn, or returns errFull.
-func (s *server) take(ctx context.Context, wait bool) (*backend, error) {
+func (s *server) take(ctx context.Context, wait bool) (b *backend, waited bool, err error) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return nil, errClosed
+		return nil, false, errClosed
 	}
 	if n := len(s.idle); n > 0 {
-		b := s.idle[n-1]
+		b = s.idle[n-1]
 		s.idle[n-1] = nil
 		s.idle = s.idle[:n-1]
 		s.peak = max(s.peak, s.busy())
 		s.mu.Unlock()
-		return b, nil
+		return b, false, nil
 	}
 	if s.room() {
 		s.opening++
 		s.peak = max(s.peak, s.busy())
 		s.mu.Unlock()
-		return nil, nil
+		return nil, false, nil
 	}
 	if !wait {
 		s.mu.Unlock()
-		return nil, errFull
+		return nil, false, errFull
 	}
 	w := &waiter{ready: make(chan *backend, 1)}
 	s.waiting = append(s.waiting, w)
 	life := s.life
 	s.mu.Unlock()
-	return s.await(ctx, w, life)
+	b, err = s.await(ctx, w, life)
+	return b, true, err
 }
 
 // busy is how many connections are not idle, room whether there may be one more. The caller holds the lock.

@@ -112,7 +112,7 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 		}
 		if b == nil {
 			var err error
-			b, err = s.acquire(ctx, wait)
+			b, err = s.acquire(ctx, wait, c.looked)
 			if err == errFull {
 				full |= 1 << s.index
 				continue
@@ -167,7 +167,7 @@ func (c *Conn) freePrimary(ctx context.Context) bool {
 
 // acquireFrom makes a connection of a server, if it is the primary still, that of this checkout.
 func (c *Conn) acquireFrom(ctx context.Context, s *server, wait bool) bool {
-	b, err := s.acquireWritable(ctx, wait)
+	b, err := s.acquireWritable(ctx, wait, time.Time{})
 	if err != nil {
 		return false
 	}

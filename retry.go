@@ -131,13 +131,13 @@ func readOnlyServer(err error) bool {
 var errDemoted = errors.New("pgsplit: the server has become a standby")
 
 // acquirePrimary returns a connection to the primary. When the primary cannot be reached it waits for one, up to
-// the deadline (zero: failover_timeout from now) or the context's, and then returns the first error.
-func (c *Cluster) acquirePrimary(ctx context.Context, deadline time.Time) (*backend, error) {
+// the deadline (zero: failover_timeout from now) or the context's, and then returns the first error. now is as for acquire.
+func (c *Cluster) acquirePrimary(ctx context.Context, deadline, now time.Time) (*backend, error) {
 	var first error
-	for {
+	for ; ; now = (time.Time{}) {
 		snap := c.snap.Load()
 		if p := snap.primary; p != nil && (first == nil || snap.primaryHealthy()) {
-			b, err := p.acquireWritable(ctx, true)
+			b, err := p.acquireWritable(ctx, true, now)
 			if err == nil {
 				return b, nil
 			}
@@ -160,9 +160,8 @@ func (c *Cluster) acquirePrimary(ctx context.Context, deadline time.Time) (*back
 			}
 			first = errNoPrimary
 		}
-		now := time.Now()
 		if deadline.IsZero() {
-			deadline = now.Add(c.cfg.FailoverTimeout)
+			deadline = time.Now().Add(c.cfg.FailoverTimeout)
 		}
 		c.kickAll()
 		if !c.await(ctx, snap, deadline) {

@@ -2,7 +2,6 @@ package pgsplit
 
 import (
 	"context"
-	"time"
 
 	"github.com/pgsplit/pgsplit/internal/statement"
 )
@@ -67,6 +66,7 @@ func reasonOf(st *statement.Analysis) Reason {
 func (c *Conn) replica(ctx context.Context, dir *directives, tried uint64) (*server, *snapshot, demand, Reason) {
 	cl := c.cluster
 	now := clock()
+	c.looked = now
 	cl.touch(now)
 	var prefer *server
 	if c.reader != nil {
@@ -93,7 +93,8 @@ func (c *Conn) replica(ctx context.Context, dir *directives, tried uint64) (*ser
 		if d.open || d.seen.srv != nil {
 			d = c.demand(snap).within(dir)
 		}
-		s, reason = cl.pick(snap, time.Now(), d, prefer, tried, &c.candidates)
+		c.looked = clock()
+		s, reason = cl.pick(snap, c.looked, d, prefer, tried, &c.candidates)
 	}
 	return s, snap, d, reason
 }

@@ -71,26 +71,28 @@ func newServer(c *Cluster, index int, name string, connector, watcher driver.Con
 
 // acquire returns a connection that nobody else has: an idle one that is still alive, or a new one. When the server has as
 // many as it may have, it waits for one or returns errFull. Whoever waits for one counts as in flight, so that a replica
-// without connections does not look idle to all who come meanwhile.
-func (s *server) acquire(ctx context.Context, wait bool) (*backend, error) {
+// without connections does not look idle to all who come meanwhile. now is what clock has just told the caller, or zero.
+func (s *server) acquire(ctx context.Context, wait bool, now time.Time) (*backend, error) {
 	s.inflight.Add(1)
-	b, err := s.find(ctx, wait)
+	b, err := s.find(ctx, wait, now)
 	if err != nil {
 		s.inflight.Add(-1)
 	}
 	return b, err
 }
 
-func (s *server) find(ctx context.Context, wait bool) (*backend, error) {
-	for {
-		b, err := s.take(ctx, wait)
+func (s *server) find(ctx context.Context, wait bool, now time.Time) (*backend, error) {
+	for ; ; now = (time.Time{}) {
+		b, waited, err := s.take(ctx, wait)
 		if err != nil {
 			return nil, err
 		}
 		if b == nil {
 			return s.connect(ctx)
 		}
-		now := clock()
+		if waited || now.IsZero() {
+			now = clock()
+		}
 		if b.closed() || s.worn(b, now) {
 			s.discard(b)
 			continue

@@ -102,7 +102,7 @@ func (c *Cluster) measureAgain(ctx context.Context) bool {
 // surveyAlone asks the one server of a handle without monitors.
 func (c *Cluster) surveyAlone(ctx context.Context) {
 	s := c.servers[0]
-	b, err := s.acquire(ctx, true)
+	b, err := s.acquire(ctx, true, time.Time{})
 	if err != nil {
 		s.unwell.Store(&err)
 		return
