@@ -17,6 +17,7 @@ import (
 
 // Servers without positions are used by time: the documented weaker guarantee.
 func TestReadsStickToThePrimaryAfterAWriteWhereThereAreNoPositions(t *testing.T) {
+	t.Parallel() // it mostly waits
 	one, two := separate(t, 0), separate(t, 0)
 	dsn := dsnWith(one.Primary.DSN(), fmt.Sprintf("replicas=postgres%%3A%%2F%%2F%s%%3A%s%%40127.0.0.1%%3A%d%%2Fapp", two.User, two.Password, two.Primary.Port), "roles=static")
 	for _, mode := range []string{"on", "strict", "session", "off"} {
@@ -74,6 +75,7 @@ func lookAlikes(sqlstates ...string) string {
 }
 
 func TestStandbysThatTellNoPositionAreUsedByTime(t *testing.T) {
+	t.Parallel() // it mostly waits
 	none := map[string]bool{
 		"0A000": true, // not supported, as Aurora says
 		"42883": true, // no such function

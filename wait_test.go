@@ -36,6 +36,7 @@ func readBack(t testing.TB, ctx context.Context, db *sql.DB) (replica bool, took
 }
 
 func TestReadsWaitForAReplica(t *testing.T) {
+	t.Parallel() // it mostly waits
 	c := talkative(t)
 	replica := c.Replicas[0]
 
