@@ -33,6 +33,12 @@ func (c *Cluster) electPrimary(old, next *snapshot) {
 		if !m.static && m.sample.timeline != 0 && m.sample.timeline < w.timeline {
 			continue
 		}
+		// A standby that is promoted begins a new timeline. One that is a primary now, and on the timeline of the one in use, has
+		// never followed that: it has left an older timeline, beside it.
+		if p := next.primary; p != nil && m.srv != p && !start && !m.static && old.members[i].role == RoleReplica &&
+			m.sample.timeline != 0 && m.sample.timeline == w.timeline {
+			w.rivals |= 1 << i
+		}
 		switch {
 		case best == nil:
 			best = m

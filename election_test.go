@@ -100,6 +100,28 @@ func TestOfTwoPrimariesOnOneTimelineTheOneInUseStaysAndAtStartThereIsNone(t *tes
 	o.replica(0, 1, at)
 	o.is(1, 0)
 
+	// Promoted from the timeline before, while the one in use is silent: it never was its standby.
+	o = observing(t, 3)
+	o.primary(0, 2, at)
+	o.replica(1, 1, at)
+	o.observe(o.servers[0], nil, errSilent)
+	o.primary(1, 2, at+100)
+	o.is(0)
+	o.observe(o.servers[1], nil, errSilent)
+	o.primary(1, 2, at+200)
+	o.is(0)
+	o.primary(0, 2, at+10)
+	o.is(0)
+	o.observe(o.servers[0], nil, errSilent)
+	o.primary(1, 3, at+300) // promoted once more
+	o.is(1)
+	// One that nobody has seen before may be the one in use, started elsewhere on the same disk.
+	o = observing(t, 2)
+	o.primary(0, 2, at)
+	o.observe(o.servers[0], nil, errSilent)
+	o.primary(1, 2, at+100)
+	o.is(1)
+
 	o = observing(t, 2)
 	o.patient.Store(false)
 	o.primary(0, 1, at)
