@@ -98,6 +98,20 @@ func TestALifetimeEndsConnectionsThatAreInUseAllTheTime(t *testing.T) {
 	}, "it is always the same one")
 }
 
+func TestStatementsAreCountedBeyondTheLivesOfTheirConnections(t *testing.T) {
+	db := handle(t, calm(t), "pool_max_conn_lifetime=50ms")
+	before := serverStats(db, 0)
+	n := int64(0)
+	eventually(t, func() bool {
+		execAll(t, db, "select 1")
+		n++
+		require.Equal(t, before.Total()+n, serverStats(db, 0).Total())
+		return serverStats(db, 0).Opened >= before.Opened+3
+	})
+	eventually(t, func() bool { return serverStats(db, 0).Open == 0 })
+	require.Equal(t, before.Total()+n, serverStats(db, 0).Total())
+}
+
 func TestTheLimitsOfDatabaseSQLWorkThroughToTheServers(t *testing.T) {
 	t.Run("SetConnMaxIdleTime", func(t *testing.T) {
 		db := handle(t, calm(t))
