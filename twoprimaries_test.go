@@ -1,8 +1,10 @@
 package pgsplit_test
 
 import (
+	"database/sql"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,4 +55,75 @@ func TestAPrimaryThatComesUpLaterChangesNothing(t *testing.T) {
 	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
 		require.Equal(t, c.Primary.Port, who(t, db))
 	}
+}
+
+// Two replicas that are promoted without knowing of each other both begin timeline 2: nothing tells which one is right. See also
+// TestAPrimaryThatHasHiccupsIsNotLeftForItsRival.
+func TestOfTwoReplicasPromotedToOneTimelineTheOneInUseStaysUntilItIsFenced(t *testing.T) {
+	c := separate(t, 2)
+	one, two := c.Replicas[0], c.Replicas[1]
+	params := []string{"monitor_interval=50ms", "monitor_timeout=2s", "failover_timeout=400ms"}
+	db := handle(t, c, params...)
+	insert := func(v int) error {
+		_, err := db.ExecContext(t.Context(), "insert into entry (test, v) values ('equal', $1)", v)
+		return err
+	}
+	count := func(s *pgsplittest.Server) string {
+		return ask(t, s, "select count(*) from entry where test = 'equal'")
+	}
+	serves := func(db *sql.DB, s *pgsplittest.Server) func() bool {
+		return func() bool { return serverNamed(pgsplit.ClusterOf(db).Servers(), s).InUse }
+	}
+
+	require.NoError(t, c.Primary.Stop())
+	require.NoError(t, one.Promote())
+	eventually(t, serves(db, one))
+	require.NoError(t, insert(1))
+	require.NoError(t, two.Promote())
+	h := alerted(t, c, db, "two_primaries, server_out primary, no_replica")
+	require.EqualValues(t, 2, serverOf(h, one).Timeline)
+	require.EqualValues(t, 2, serverOf(h, two).Timeline)
+	require.Contains(t, h.Alerts[0].Text, fmt.Sprintf("writes go to 127.0.0.1:%d", one.Port))
+	for v := range 20 {
+		require.NoError(t, insert(v))
+		require.Equal(t, one.Port, who(t, db))
+	}
+	require.Equal(t, "21", count(one))
+
+	// A handle that begins now cannot know.
+	begins := func() (*sql.DB, error) {
+		other := open(t, dsnWith(c.DSN(), params...))
+		pgsplit.ClusterOf(other).Health(t.Context()) // all have answered
+		return other, other.PingContext(t.Context())
+	}
+	_, err := begins()
+	require.ErrorContains(t, err, fmt.Sprintf("127.0.0.1:%d and 127.0.0.1:%d both say they are the primary", one.Port, two.Port))
+
+	// An operator decides: the one that is fenced takes no more writes, and stays out when the fence is gone again.
+	fence(t, one, "on")
+	eventually(t, serves(db, two), "the fenced primary is left")
+	require.NoError(t, insert(102))
+	require.Equal(t, "1", count(two))
+	require.Equal(t, "21", count(one))
+	fresh, err := begins()
+	require.NoError(t, err, "of two of which one is fenced a new handle takes the other")
+	require.True(t, serves(fresh, two)())
+	fence(t, one, "off")
+	eventually(t, func() bool { // it is seen
+		return strings.Contains(fmt.Sprint(pgsplit.ClusterOf(db).Health(t.Context()).Alerts), "2 servers say they are the primary")
+	})
+	for v := range 20 {
+		require.NoError(t, insert(200+v))
+		_, err := fresh.ExecContext(t.Context(), "insert into entry (test, v) values ('equal', 300)")
+		require.NoError(t, err)
+	}
+	require.Equal(t, "41", count(two))
+	require.Equal(t, "21", count(one))
+}
+
+// fence has a primary refuse writes, as an operator does who wants it left alone, or take them again.
+func fence(t testing.TB, s *pgsplittest.Server, on string) {
+	t.Helper()
+	_, err := s.SetParameter("default_transaction_read_only", on)
+	require.NoError(t, err)
 }

@@ -123,37 +123,3 @@ func TestAnOpenTransactionBehindACommitKeepsReadsFromReplicasForSixteenSeconds(t
 	}
 	t.Fatal("the transaction has kept back nothing")
 }
-
-// A standby that was restarted serves reads below its former position.
-func TestASampleFromBeforeTheConnectionDoesNotCount(t *testing.T) {
-	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: "create table a (v int); insert into a values (0); grant all on a to public"})
-	replica := c.Replicas[0]
-	read := func(rule bool) (missed bool) {
-		require.NoError(t, replica.SetApplyDelay(0))
-		require.NoError(t, c.WaitForCatchUp())
-		require.NoError(t, c.Primary.Exec("checkpoint")) // replay begins here
-		require.NoError(t, c.WaitForCatchUp())
-		require.NoError(t, replica.Exec("checkpoint"))
-		db := handle(t, c, "read_your_writes=strict", "max_lag=0", "monitor_interval=1h")
-		defer db.Close()
-		_, err := db.ExecContext(t.Context(), "update a set v = v + 1")
-		require.NoError(t, err)
-		eventually(t, func() bool { return isReplica(t, db) })
-		want := firstValue(t, t.Context(), db, "select v from a")
-		time.Sleep(1100 * time.Millisecond) // an idle connection is pinged then, as database/sql does with pgx
-
-		// Restarted, it replays again what it has replayed before, this time with a delay.
-		require.NoError(t, replica.SetApplyDelay(20*time.Second))
-		require.NoError(t, replica.StopImmediate())
-		require.NoError(t, replica.Start())
-		rules.OldSample.Store(!rule)
-		defer rules.OldSample.Store(false)
-		return firstValue(t, t.Context(), db, "select v from a") != want
-	}
-	assert.False(t, read(true))
-	missed := false
-	for range 3 {
-		missed = missed || read(false)
-	}
-	assert.True(t, missed, "without the rule")
-}
