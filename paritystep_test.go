@@ -31,16 +31,21 @@ var (
 		"update walk.thing set v = v + 1 where id = %d", "update walk.thing set v = v * 500 where id = %d returning v",
 		"with a as (insert into walk.log (what) values ('c%d') returning id) select id from a", "delete from walk.thing where id = 10 + %d",
 		"insert into walk.thing (id) values (10 + %d)", "select v from walk.thing where id = %d for update",
-		"select v from walk.thing where id = %d for share nowait", "select pg_try_advisory_lock(%d)", "select pg_advisory_unlock(%d)",
-		"select pg_try_advisory_xact_lock(%d)", "select pg_advisory_unlock_all()", "set app.walk = 'w%d'", "reset app.walk",
-		"select set_config('app.walk', 's%d', false)", "select set_config('app.walk', 'l%d', true)", "set local app.walk = 'x%d'",
-		"set app.other = 'o%d'", "set search_path = walk, public", "reset search_path", "set role none", "reset all",
-		"create temp table t_walk (n int)", "insert into t_walk values (%d)", "drop table t_walk", "create temp table t_walk on commit drop as select %d as n",
+		"select v from walk.thing where id = %d for share nowait", "select pg_try_advisory_xact_lock(%d)",
+		"select set_config('app.walk', 'l%d', true)", "set local app.walk = 'x%d'", "create temp table t_walk on commit drop as select %d as n",
 		"declare cur cursor for select id from walk.thing order by id", "fetch 2 from cur", "close cur",
-		"declare held cursor with hold for select id from walk.thing order by id", "fetch 3 from held", "close held",
-		"begin", "commit", "rollback", "savepoint s", "rollback to s", "release s", "commit and chain", "start transaction read only",
-		"set transaction read only", "lock table walk.log in share mode nowait", "do $$ begin perform set_config('app.other', 'do', false); end $$",
-		"update walk.thing set v = 1 where id = %d; select 5", "select 6; select 7", "listen walk", "unlisten *", "notify walk, 'n%d'",
+		"commit", "rollback", "savepoint s", "rollback to s", "release s", "commit and chain", "set transaction read only", "lock table walk.log in share mode nowait",
+		"update walk.thing set v = 1 where id = %d; select 5", "select 6; select 7", "notify walk, 'n%d'",
+	}
+	// What ends a connection that is given back so.
+	walkBegins = []string{"begin", "start transaction read only", "begin isolation level repeatable read"}
+	// What stays with the session.
+	walkState = []string{
+		"select pg_try_advisory_lock(%d)", "select pg_advisory_unlock(%d)", "select pg_advisory_unlock_all()", "set app.walk = 'w%d'",
+		"reset app.walk", "select set_config('app.walk', 's%d', false)", "set app.other = 'o%d'", "set search_path = walk, public",
+		"reset search_path", "set role none", "reset all", "create temp table t_walk (n int)", "insert into t_walk values (%d)",
+		"drop table t_walk", "declare held cursor with hold for select id from walk.thing order by id", "fetch 3 from held", "close held",
+		"do $$ begin perform set_config('app.other', 'do', false); end $$", "listen walk", "unlisten *",
 	}
 	// What a read-only transaction may do that runs on a replica; a lock or a setting that outlasts it must come first there.
 	walkReadOnly = []string{
@@ -64,6 +69,12 @@ func (w *walk) text(from []string) string {
 func (w *walk) writes(q conversation) []string {
 	if tx, ok := q.(*walkTx); ok && tx.opts.ReadOnly {
 		return walkReadOnly
+	}
+	switch n := w.pick(8); {
+	case !w.mortal && n < 4:
+		return walkState
+	case w.mortal && n == 0:
+		return walkBegins
 	}
 	return walkWrites
 }
@@ -106,7 +117,7 @@ func (w *walk) step() {
 		}
 	case 19:
 		kind := w.pick(6)
-		if tx, ok := q.(*walkTx); ok && tx.opts.ReadOnly {
+		if tx, ok := q.(*walkTx); !w.mortal || ok && tx.opts.ReadOnly {
 			kind = 5 // when it dies on a replica the connection lives on: nothing of the session was lost
 		}
 		switch kind {
@@ -186,7 +197,7 @@ func (w *walk) prepared(q conversation, name string) {
 		}
 		w.note("%s statement %d: %s", name, i, w.all(stmt.QueryContext(w.Context(), 1+w.pick(4))))
 		if w.pick(4) == 0 {
-			w.note("close: %s", failure(stmt.Close()))
+			stmt.Close() // pgx deallocates it, which a failed transaction refuses
 		}
 		return
 	}
@@ -236,7 +247,7 @@ func (w *walk) closeConn() {
 func (w *walk) pid() {
 	i := w.pick(len(w.conns))
 	c := w.conns[i]
-	if c == nil || c.tx != nil && c.tx.opts.ReadOnly {
+	if c == nil || c.tx != nil {
 		return
 	}
 	_, err := c.ExecContext(w.Context(), "select")
@@ -259,11 +270,17 @@ func (w *walk) rawUse() {
 	if c == nil || c.tx != nil {
 		return
 	}
-	text := []string{"select count(*) from walk.thing", "insert into walk.log (what) values ('raw') returning 1", "begin", "set app.walk = 'raw'"}[w.pick(4)]
+	third := "set app.walk = 'raw'"
+	if w.mortal {
+		third = "begin"
+	}
+	text := []string{"select count(*) from walk.thing", "insert into walk.log (what) values ('raw') returning 1", third}[w.pick(3)]
 	w.note("raw %d %s: %s", i, text, failure(c.Raw(func(dc any) error {
 		pc := dc.(interface{ Conn() *pgx.Conn }).Conn()
 		_, err := pc.Exec(w.Context(), text)
-		w.note("status %c", pc.PgConn().TxStatus())
+		if w.note("closed: %t", pc.IsClosed()); !pc.IsClosed() {
+			w.note("status %c", pc.PgConn().TxStatus())
+		}
 		return err
 	})))
 }

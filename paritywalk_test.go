@@ -42,6 +42,7 @@ const walkReset = `truncate walk.thing, walk.log restart identity; insert into w
 type walk struct {
 	*script
 	rand   *rand.Rand
+	mortal bool // connections may end. None has a state of its own then, since which one the pool gives next is not the same any more
 	forget bool // whether texts that drop prepared statements may come
 	conns  [3]*walkConn
 	tx     *walkTx // of the pool
@@ -184,14 +185,14 @@ func TestRandomWalksAreAsWithPgx(t *testing.T) {
 	for n := range *walks {
 		seed := seed + uint64(n)
 		mode := execModes[seed%uint64(len(execModes))]
-		idle := []int{10, 2, 1}[seed/5%3]
 		params := []string{"default_query_exec_mode=" + mode, "timezone=UTC", "lock_timeout=40ms", "application_name=walk"}
-		own := []string{[]string{"read_your_writes=strict", "read_your_writes=on"}[seed/15%2], []string{"read_only_tx=replica", "read_only_tx=primary"}[seed/30%2], "monitor_timeout=10s", "wait=100ms"}
+		own := []string{[]string{"read_your_writes=strict", "read_your_writes=on"}[seed/5%2], []string{"read_only_tx=replica", "read_only_tx=primary"}[seed/10%2], "monitor_timeout=10s", "wait=100ms"}
 		run := func(db *sql.DB) []string {
-			db.SetMaxIdleConns(idle)
+			// With fewer the two keep different ones: pgx leaves a connection in a transaction among the idle ones until its next use.
+			db.SetMaxIdleConns(10)
 			require.NoError(t, c.Primary.Exec(walkReset))
 			require.NoError(t, c.WaitForCatchUp())
-			w := &walk{script: &script{TB: t, db: db, mode: mode, c: c}, rand: rand.New(rand.NewPCG(seed, 1)), forget: mode == "exec" || mode == "simple_protocol"}
+			w := &walk{script: &script{TB: t, db: db, mode: mode, c: c}, rand: rand.New(rand.NewPCG(seed, 1)), mortal: seed/3%2 == 0, forget: seed/3%2 != 0 && (mode == "exec" || mode == "simple_protocol")}
 			for range 150 {
 				w.step()
 			}
@@ -215,7 +216,7 @@ func TestRandomWalksAreAsWithPgx(t *testing.T) {
 		for i := range max(len(want), len(got)) {
 			if i >= len(want) || i >= len(got) || want[i] != got[i] {
 				from := max(0, i-60)
-				require.Equal(t, want[from:min(i+1, len(want))], got[from:min(i+1, len(got))], "-walkseed %d (%s, %v, %d idle)", seed, mode, own, idle)
+				require.Equal(t, want[from:min(i+1, len(want))], got[from:min(i+1, len(got))], "-walkseed %d (%s, %v)", seed, mode, own)
 			}
 		}
 	}
