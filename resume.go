@@ -117,7 +117,8 @@ const resumeTimeout = 5 * time.Second
 // ResumeSession returns the session that a token stands for, for use with the handles given: of each, the token's claim is
 // checked against the database system. An empty token is a new session. errors.Is(err, ErrToken) tells that a token is of
 // no use: damaged, made by another database system than these, or further than that has come, which only a made-up one
-// is, or one of writes that a failover has lost; begin a new session then. Any other error is about reaching the servers.
+// is, or one of writes that a failover has lost; begin a new session then. Any other error is about reaching the servers: the
+// token may be right, so read on the primary (WithPrimary), or try again.
 //
 // It waits for no server, but for one new sample of the primary if the token is ahead of the latest one, and at the very
 // beginning of a handle. With a handle that has one server there is nothing to check.

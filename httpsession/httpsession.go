@@ -40,7 +40,8 @@ type Middleware struct {
 	Settle time.Duration
 
 	// OnError, if not nil, is told why a request's token was not taken: pgsplit.ErrToken, or a database that cannot be
-	// reached. The request goes on with a new session.
+	// reached. The request goes on with a new session; in the latter case on the primary (pgsplit.WithPrimary), since the
+	// token may be right.
 	OnError func(*http.Request, error)
 }
 
@@ -57,18 +58,21 @@ func New(dbs ...*sql.DB) *Middleware {
 // has Flush and Hijack if the server's has them, and Unwrap for http.ResponseController.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		came := m.token(r)
-		session, err := pgsplit.ResumeSession(r.Context(), came, m.DBs...)
+		came, ctx := m.token(r), r.Context()
+		session, err := pgsplit.ResumeSession(ctx, came, m.DBs...)
 		if err != nil {
 			if m.OnError != nil && !errors.Is(err, context.Canceled) {
 				m.OnError(r, err)
 			}
 			session = pgsplit.NewSession()
+			if !errors.Is(err, pgsplit.ErrToken) {
+				ctx = pgsplit.WithPrimary(ctx)
+			}
 		}
 		out := &writer{ResponseWriter: w, middleware: m, request: r, session: session, came: came}
 		// A handler that has written nothing: the server sends the header now. Or it panics, and whoever recovers answers.
 		defer out.begin()
-		next.ServeHTTP(out.wrapped(), r.WithContext(pgsplit.WithSession(r.Context(), session)))
+		next.ServeHTTP(out.wrapped(), r.WithContext(pgsplit.WithSession(ctx, session)))
 	})
 }
 

@@ -263,3 +263,35 @@ func (r *receiver) ReadFrom(from io.Reader) (int64, error) {
 	r.from = from
 	return io.Copy(r.ResponseRecorder, from)
 }
+
+// While the primary does not answer nobody can say whether a token is right. It counts all the same.
+func TestATokenThatCannotBeCheckedIsKeptTo(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: "create table a (v int); insert into a values (0); grant all on a to public"})
+	writer := open(t, c.DSN())
+	reader := open(t, c.DSN()+"&monitor_interval=1h") // its latest look at the primary is older than the token
+	ctx := pgsplit.WithSession(t.Context(), pgsplit.NewSession())
+	require.NoError(t, c.WaitForCatchUp())
+	require.NoError(t, c.Replicas[0].PauseReplay())
+	_, err := writer.ExecContext(ctx, "update a set v = 1")
+	require.NoError(t, err)
+	require.NoError(t, pgsplit.SessionOf(ctx).Settle(ctx))
+
+	require.NoError(t, c.Primary.Freeze())
+	thawed := make(chan error, 1)
+	m := httpsession.New(reader)
+	m.OnError = func(_ *http.Request, err error) {
+		assert.NotErrorIs(t, err, pgsplit.ErrToken)
+		time.AfterFunc(200*time.Millisecond, func() { thawed <- c.Primary.Thaw() })
+	}
+	out := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	r.AddCookie(&http.Cookie{Name: m.Cookie.Name, Value: pgsplit.SessionOf(ctx).Token()})
+	m.Handler(site(reader)).ServeHTTP(out, r)
+	assert.Equal(t, "1 false", out.Body.String())
+	select {
+	case err := <-thawed:
+		require.NoError(t, err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the token was taken without asking anybody")
+	}
+}
