@@ -99,10 +99,11 @@ type Config struct {
 	// not wait.
 	Wait time.Duration
 
-	// StickAfterWrite is for replicas whose position nobody can tell: servers that are no streaming standbys (Aurora's
-	// readers, RolesStatic), or several behind one name. A read that has to see a write (ReadYourWrites, a session) is not
-	// sent to them until the write is that old: a guess about their lag, and weaker than what positions give; what a session
-	// has read does not count with them. 0: such reads never go there. Default 2s.
+	// StickAfterWrite is for replicas that have no positions to tell: servers that are no streaming standbys (Aurora's readers,
+	// RolesStatic). A read that has to see a write (ReadYourWrites, a session) is not sent to them until the write is that old: a
+	// guess about their lag, and weaker than what positions give; what a session has read does not count with them. 0: such
+	// reads never go there, as they never go to one of several replicas behind one name, any of which may stand still
+	// unnoticed. Default 2s.
 	StickAfterWrite time.Duration
 
 	// --- Monitoring

@@ -28,7 +28,7 @@ func (d demand) within(dir *directives) demand {
 
 // metBy says whether a replica has what is asked for, as it was when it was last looked at.
 func (d demand) metBy(m *member) bool {
-	if m.untold() {
+	if m.byTime() {
 		return !d.open && (d.at == 0 || d.aged)
 	}
 	if d.open || d.mark > m.has {
@@ -48,7 +48,7 @@ func (f floor) reachedBy(m *member) bool {
 // metOver says whether a connection leads to what metBy was asked of, as far as the sample does not tell: a replica that
 // was read may have been restarted, and gone back, since.
 func (d demand) metOver(b *backend, m *member) bool {
-	return m.untold() || d.seen.srv == nil || b.srv == d.seen.srv && !b.opened.After(d.seen.began) || d.bound.reachedBy(m)
+	return m.byTime() || d.seen.srv == nil || b.srv == d.seen.srv && !b.opened.After(d.seen.began) || d.bound.reachedBy(m)
 }
 
 // resolved says whether it is known which position has what is asked for.

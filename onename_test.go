@@ -41,7 +41,7 @@ func TestOneNameOverAReplicaThatStandsStillGivesNoStaleStrictRead(t *testing.T) 
 	// A handle reads from the replica that moves until its next connections lead to the other one.
 	try := func() {
 		next.Store(moves)
-		db := open(t, dsnWith(c.Primary.DSN(), name, "read_your_writes=strict", "stick_after_write=0", "max_lag=0", "monitor_timeout=10s"))
+		db := open(t, dsnWith(c.Primary.DSN(), name, "read_your_writes=strict", "max_lag=0", "monitor_timeout=10s"))
 		defer db.Close()
 		replicasServe(t, db, 1)
 		write := func() {

@@ -28,6 +28,7 @@ type sample struct {
 	readOnly bool   // default_transaction_read_only: a primary that an operator has fenced
 
 	untold bool // nobody can tell which position the server has: it knows none, or its name leads to several
+	mixed  bool // that is: to several
 
 	covers moment // on the handle's clock: what had been completed by then, a primary's position has
 

@@ -149,7 +149,7 @@ func (p *sessionPart) sawReplica(g glance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = g.srv
-	if p.cluster.snap.Load().members[g.srv.index].untold() {
+	if p.cluster.snap.Load().members[g.srv.index].byTime() {
 		return // nobody can tell what it has seen
 	}
 	if p.seen.srv != nil && p.seen.srv != g.srv {

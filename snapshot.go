@@ -138,7 +138,7 @@ func (c *Cluster) observe(s *server, smp *sample, err error) {
 		}
 		if c.world.several(s.index, smp.instance) {
 			fixed := *smp
-			fixed.position, fixed.flush, fixed.timeline, fixed.instance, fixed.untold = 0, 0, 0, "", true
+			fixed.position, fixed.flush, fixed.timeline, fixed.instance, fixed.untold, fixed.mixed = 0, 0, 0, "", true, true
 			smp = &fixed
 		}
 		if smp.role == RolePrimary {

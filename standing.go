@@ -42,7 +42,7 @@ func (c *Cluster) judgeReplicas(next *snapshot) {
 			}
 		}
 		next.replicas = append(next.replicas, m)
-		next.timed = next.timed || m.untold()
+		next.timed = next.timed || m.byTime()
 	}
 }
 

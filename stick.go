@@ -10,6 +10,9 @@ func (m *member) untold() bool {
 	return m.static || m.sample != nil && m.sample.untold
 }
 
+// byTime says whether a server is used by time. Several behind one name are not: any of them may stand still, which nothing tells.
+func (m *member) byTime() bool { return m.untold() && (m.static || !m.sample.mixed) }
+
 // unmarked says whether the primary is untold, so that no mark gets a position.
 func (s *snapshot) unmarked() bool { return s.primary != nil && s.members[s.primary.index].untold() }
 
