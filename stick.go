@@ -1,6 +1,9 @@
 package pgsplit
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // stick_after_write: servers without positions are used by time.
 
@@ -15,6 +18,11 @@ func (m *member) byTime() bool { return m.untold() && (m.static || !m.sample.mix
 
 // unmarked says whether the primary is untold, so that no mark gets a position.
 func (s *snapshot) unmarked() bool { return s.primary != nil && s.members[s.primary.index].untold() }
+
+// hasPositions says whether positions of the primary and of some replica can be had, so that it makes sense to wait for one.
+func (s *snapshot) hasPositions() bool {
+	return !s.unmarked() && slices.ContainsFunc(s.replicas, func(m *member) bool { return !m.untold() })
+}
 
 // ages adds whether what is asked for is so long ago that servers without positions will do, where there are such.
 func (c *Cluster) ages(d demand, snap *snapshot) demand {

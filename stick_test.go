@@ -27,7 +27,7 @@ func TestReadsStickToThePrimaryAfterAWriteWhereThereAreNoPositions(t *testing.T)
 				ctx, rule = pgsplit.WithSession(ctx, pgsplit.NewSession()), "off"
 			}
 			const stick = 400 * time.Millisecond
-			db := open(t, dsnWith(dsn, "read_your_writes="+rule, "stick_after_write="+stick.String()))
+			db := open(t, dsnWith(dsn, "read_your_writes="+rule, "stick_after_write="+stick.String(), "wait=1h")) // there is nothing to wait for
 			require.NoError(t, pgsplit.ClusterOf(db).LoadCatalog(ctx))
 			port := func(ctx context.Context) int {
 				return atoi(t, firstValue(t, ctx, db, "select inet_server_port() from entry right join (select 1) x on true limit 1"))

@@ -31,7 +31,7 @@ type polling struct{ cluster *Cluster }
 
 func (p polling) await(ctx context.Context, d demand, snap *snapshot, until time.Time) bool {
 	now := clock()
-	if !now.Before(until) {
+	if !now.Before(until) || !snap.hasPositions() {
 		return false
 	}
 	p.cluster.need(now, d) // again and again: samples are taken for as long as somebody says so
