@@ -23,6 +23,8 @@ type backend struct {
 	state  atomic.Int32
 	doomed atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
 
+	superseded atomic.Bool // its server was the primary and has a successor: see supersede
+
 	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
 
 	opened   time.Time // when the server had accepted the connection: samples asked later speak of the same instance
@@ -81,7 +83,7 @@ func pgxOf(dc driver.Conn) *pgx.Conn {
 	return nil
 }
 
-func (b *backend) closed() bool { return b.pg != nil && b.pg.IsClosed() }
+func (b *backend) closed() bool { return b.superseded.Load() || b.pg != nil && b.pg.IsClosed() }
 
 // txStatus is the transaction status that the server reported last: 'I' idle, 'T' in a transaction, 'E' in a failed one.
 func (b *backend) txStatus() byte {

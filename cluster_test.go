@@ -15,6 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pgsplit/pgsplit"
 	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
@@ -94,12 +95,32 @@ func rough(t testing.TB) *pgsplittest.Cluster {
 // patient, since a busy machine is no reason for a replica to be left out.
 func handle(t testing.TB, c *pgsplittest.Cluster, params ...string) *sql.DB {
 	t.Helper()
-	if !strings.Contains(strings.Join(params, "&"), "monitor_timeout=") {
+	all := strings.Join(params, "&")
+	if !strings.Contains(all, "monitor_timeout=") {
 		params = append(params, "monitor_timeout=10s")
 	}
 	db := open(t, dsnWith(c.DSN(), params...))
 	replicasServe(t, db, len(c.Replicas))
+	if !strings.Contains(all, "max_lag=") {
+		within(t, db, 10*time.Second)
+	}
 	return db
+}
+
+// within waits until no replica's lag is beyond a bound. After a handle's first look at a cluster in which nobody has committed for a
+// while, but something was written to the log just now, it may be: all that is known then is the time of the last commit.
+func within(t testing.TB, db *sql.DB, bound time.Duration) {
+	t.Helper()
+	cluster := pgsplit.ClusterOf(db)
+	eventually(t, func() bool {
+		for _, s := range cluster.Servers() {
+			if s.Role == pgsplit.RoleReplica && s.Lag >= bound {
+				cluster.Health(t.Context()) // asks them again
+				return false
+			}
+		}
+		return true
+	}, "a replica lags")
 }
 
 // plain opens pgx's own driver on one server.

@@ -72,6 +72,11 @@ type Config struct {
 	// volatile ones that only read, say. UnsafeFunctions run on the primary although it says they are stable. Names are
 	// written as in SQL, with or without schema; without, they stand for the functions of that name in every schema.
 	// Functions that the lists do not name are judged by the catalog.
+	//
+	// SafeFunctions are on the application's word: a call of one is a read wherever it runs, and leaves no session state. Where that
+	// is wrong, a replica refuses what writes, so that it runs on the primary and reads after it see it; but what one writes in
+	// a transaction or on a connection that is at the primary already, reads after it need not see, whatever ReadYourWrites
+	// says, and a lock that one takes on a replica excludes nobody.
 	SafeFunctions   []string
 	UnsafeFunctions []string
 

@@ -46,3 +46,24 @@ func (c *Cluster) stillStandby(ctx context.Context, b *backend) bool {
 	c.observe(b.srv, smp, nil)
 	return smp.role == RoleReplica
 }
+
+// supersede ends all connections to a primary that has a successor on a higher timeline. What is written over them is lost, though
+// the server, if it runs, says that it is kept; and if it is silent, whoever waits for its answer waits in vain.
+func (s *server) supersede() {
+	s.mu.Lock()
+	for b := range s.open {
+		b.superseded.Store(true)
+		b.hangUp()
+	}
+	s.mu.Unlock()
+	s.abandon()
+}
+
+// succeeds says whether the primary is another one than before, on a higher timeline.
+func (s *snapshot) succeeds(old *snapshot) bool {
+	if old.primary == nil || s.primary == nil || s.primary == old.primary {
+		return false
+	}
+	was, is := old.members[old.primary.index].sample, s.members[s.primary.index].sample
+	return was != nil && is != nil && was.timeline != 0 && is.timeline > was.timeline
+}

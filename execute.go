@@ -64,7 +64,12 @@ func (b *backend) execOnce(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	if ex, ok := b.dc.(driver.ExecerContext); ok && (p == nil || b.pg != nil) {
-		return ex.ExecContext(ctx, query, args)
+		open, status := b.open(), b.txStatus()
+		res, err := ex.ExecContext(ctx, query, args)
+		if err != nil {
+			err = b.sent(ctx, open, status, err)
+		}
+		return res, err
 	}
 	st, err := b.prepareOther(ctx, query)
 	if err != nil {
@@ -86,7 +91,12 @@ func (b *backend) queryOnce(ctx context.Context, query string, args []driver.Nam
 		return nil, err
 	}
 	if q, ok := b.dc.(driver.QueryerContext); ok && (p == nil || b.pg != nil) {
-		return q.QueryContext(ctx, query, args)
+		open, status := b.open(), b.txStatus()
+		rows, err := q.QueryContext(ctx, query, args)
+		if err != nil {
+			err = b.sent(ctx, open, status, err)
+		}
+		return rows, err
 	}
 	st, err := b.prepareOther(ctx, query)
 	if err != nil {
@@ -155,4 +165,33 @@ func (b *backend) ping(ctx context.Context) error {
 		return p.Ping(ctx)
 	}
 	return nil
+}
+
+// open says whether pgx will send a statement over the connection.
+func (b *backend) open() bool { return b.pg != nil && !b.pg.IsClosed() && !b.pg.PgConn().IsBusy() }
+
+// errLost is the error of a statement that was sent over a connection that is lost.
+var errLost = errors.New("pgsplit: the connection was lost while the statement ran; nobody knows whether it took effect")
+
+// errLostInTx is the same in a transaction. There pgx's word does no harm, since nothing is repeated: the application gets it.
+var errLostInTx error = lostInTx{driver.ErrBadConn}
+
+type lostInTx struct{ error }
+
+func (l lostInTx) Unwrap() error { return l.error }
+
+// sent corrects pgx's word for an error; open and status are of before the statement. When a connection breaks before the first
+// answer to a statement of the simple protocol (all without arguments are), pgx 5.12 finds the connection closed as it reads
+// on, and says that nothing was sent, as ErrBadConn: database/sql would run the statement once more. It says so in truth only
+// where the connection was not open to begin with.
+func (b *backend) sent(ctx context.Context, open bool, status byte, err error) error {
+	switch {
+	case !open || err != driver.ErrBadConn || !b.pg.IsClosed():
+		return err
+	case status != 'I':
+		return errLostInTx
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return errLost
 }

@@ -106,7 +106,9 @@ func (c *Conn) repeatable() bool {
 
 // notExecuted says whether an error of the primary proves that the statement did not run and can run on another
 // connection: it was never sent. pgx's driver connection says so with ErrBadConn.
-func notExecuted(err error) bool { return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) }
+func notExecuted(err error) bool {
+	return pgconn.SafeToRetry(err) || errors.Is(err, driver.ErrBadConn) && err != errLostInTx
+}
 
 // stalePlan says whether a server has refused a statement because a schema change has overtaken the plan that pgx keeps
 // for it. Nothing was executed, and pgx has dropped the plan: outside a transaction the same statement just runs again.
@@ -138,6 +140,10 @@ func (c *Cluster) acquirePrimary(ctx context.Context, deadline, now time.Time) (
 		snap := c.snap.Load()
 		if p := snap.primary; p != nil && (first == nil || snap.primaryHealthy()) {
 			b, err := p.acquireWritable(ctx, true, now)
+			if err == nil && c.snap.Load().succeeds(snap) { // meanwhile
+				p.drop(b)
+				continue
+			}
 			if err == nil {
 				return b, nil
 			}

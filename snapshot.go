@@ -250,6 +250,10 @@ func (c *Cluster) change(edit func(*snapshot)) {
 	close(old.changed)
 	c.mu.Unlock()
 	if p := old.primary; p != nil && next.primary != nil && next.primary != p && next.members[p.index].role != RoleReplica {
+		if next.succeeds(old) {
+			p.supersede()
+			return
+		}
 		p.abandon() // a primary that went silent and has a successor: whoever is connecting to it comes free
 	}
 }
