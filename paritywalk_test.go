@@ -22,7 +22,7 @@ import (
 // on plain pgx must give the same account.
 
 var (
-	walks    = flag.Int("walks", 6, "how many random walks are compared with pgx's")
+	walks    = flag.Int("walks", 5, "how many random walks are compared with pgx's")
 	walkSeed = flag.Uint64("walkseed", 0, "seed of the first walk; 0: by the clock")
 )
 
