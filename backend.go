@@ -14,41 +14,56 @@ import (
 
 // backend is one physical connection to one server. Only the goroutine that has taken it from its server uses it,
 // except for state and raw, through which the monitor frees a read that waits on a server that went silent.
+//
+// What each statement needs comes first, and together: after a wait for a server it is in no cache any more.
 type backend struct {
 	srv *server
-	dc  driver.Conn
 	pg  *pgx.Conn // nil where the connector is not pgx's (go-sqlmock, say)
-	raw net.Conn  // the socket below TLS; nil where the connector dials by itself
+	dc  driver.Conn
+
+	// What dc can do, found out once; nil: it cannot.
+	execer   driver.ExecerContext
+	queryer  driver.QueryerContext
+	resetter driver.SessionResetter
 
 	state  atomic.Int32
 	doomed atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
 
 	superseded atomic.Bool // its server was the primary and has a successor: see supersede
 
-	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
-
-	opened   time.Time // when the server had accepted the connection: samples asked later speak of the same instance
-	expires  time.Time // zero: never
-	used     time.Time // when it was last checked out
-	idled    time.Time // when it was last put back
-	instance string    // which server is at the other end, see sample
-
-	warm bool // it has run a query: what it keeps of the catalog is there
+	stirred bool // some of its session state may have been undone: the server is asked when the checkout ends
+	dirty   bool // something on it may have written and is not known to be rolled back
+	unsent  bool // preparing the statement at hand has failed, so it was not sent
+	inTx    bool // for connections whose transaction status cannot be asked
+	parked  bool // with session state, by a driver connection that nobody uses
+	warm    bool // it has run a query: what it keeps of the catalog is there
 
 	pin      statement.Pin     // session state that it carries
-	parked   bool              // with session state, by a driver connection that nobody uses
-	stirred  bool              // some of that may have been undone: the server is asked when the checkout ends
-	dirty    bool              // something on it may have written and is not known to be rolled back
-	touched  touched           // what that may have changed
 	plans    uint64            // the schema change of this handle that its cached plans are as new as
+	prepared map[string]*shape // by the text: statements of Stmts
+	used     time.Time         // when it was last checked out
+	idled    time.Time         // when it was last put back
+	expires  time.Time         // zero: never
+	touched  touched           // what that may have changed which made it dirty
 	temps    temporaries       // temporary tables that it has
+
+	opened   time.Time         // when the server had accepted the connection: samples asked later speak of the same instance
+	instance string            // which server is at the other end, see sample
 	doubts   []doubt           // texts of which it is not known what they left behind
 	judged   *knowledge        // by which those were judged last
-	prepared map[string]*shape // by the text: statements of Stmts
 	tidied   uint64            // holdings.gone as it was when they were looked through
 	mode     pgx.QueryExecMode // pgx's own way to run statements; 0: not asked for yet
-	unsent   bool              // preparing the statement at hand has failed, so it was not sent
-	inTx     bool              // for connections whose transaction status cannot be asked
+	raw      net.Conn          // the socket below TLS; nil where the connector dials by itself
+
+	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
+}
+
+func newBackend(s *server, dc driver.Conn, raw net.Conn) *backend {
+	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: raw, opened: time.Now(), plans: s.cluster.schema.Load()}
+	b.execer, _ = dc.(driver.ExecerContext)
+	b.queryer, _ = dc.(driver.QueryerContext)
+	b.resetter, _ = dc.(driver.SessionResetter)
+	return b
 }
 
 // plansStale is a value of backend.plans that no schema change has: the cached plans are dropped before the next use.
@@ -174,8 +189,7 @@ func (b *backend) guarded(wait func() error) error {
 // those that were idle for more than a second. The ping has a deadline of its own, so that a server that went silent
 // costs a bounded time.
 func (b *backend) reset(ctx context.Context, now time.Time) error {
-	r, ok := b.dc.(driver.SessionResetter)
-	if !ok {
+	if b.resetter == nil {
 		return nil
 	}
 	if now.Sub(b.used) > time.Second {
@@ -184,5 +198,5 @@ func (b *backend) reset(ctx context.Context, now time.Time) error {
 		defer cancel()
 	}
 	b.used = now
-	return r.ResetSession(ctx)
+	return b.resetter.ResetSession(ctx)
 }

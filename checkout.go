@@ -50,12 +50,15 @@ func (c *Conn) borrowPrimary(ctx context.Context) (*backend, error) {
 	if r := c.reader; r != nil && r.pg != nil && !r.pg.PgConn().IsBusy() && c.tx == nil {
 		c.returnReader()
 	}
-	var now time.Time
-	if len(c.cluster.watch) > 0 {
-		now = clock()
-		c.cluster.touch(now)
+	var b *backend
+	var err error
+	if cl := c.cluster; len(cl.servers) == 1 {
+		b, err = cl.servers[0].acquire(ctx, true, time.Time{})
+	} else {
+		now := clock()
+		cl.touch(now)
+		b, err = cl.acquirePrimary(ctx, c.until, now)
 	}
-	b, err := c.cluster.acquirePrimary(ctx, c.until, now)
 	if err != nil {
 		return nil, err
 	}

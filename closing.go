@@ -15,6 +15,7 @@ func (c *Cluster) close() error {
 	limit, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	c.freeReads(limit, (*server).awaited)
+	c.over.Store(true)
 	c.quit()
 	for _, s := range c.servers {
 		s.close()

@@ -23,35 +23,40 @@ type Cluster struct {
 
 	snap         atomic.Pointer[snapshot]
 	marks        *marks
-	number       uint64 // at random: tokens know by it which handle has made them
-	refusals     refusals
-	texts        texts
-	holdings     holdings
-	definitions  definitions
-	schema       atomic.Uint64 // how many schema changes have passed through this handle
-	replicaReads atomic.Bool
-	announcer    announcer
+	schema       atomic.Uint64   // how many schema changes have passed through this handle
+	life         context.Context // ends with Close
 	balancer     Balancer
-	patience     patience
+	tracks       bool // read_your_writes is not off, and there are replicas
+	traces       bool // Config.Trace is set
 	measures     bool // the balancer wants latencies
-	fallback     fallback
-	tightest     tightest
+	replicaReads atomic.Bool
+	over         atomic.Bool // life has ended, or is about to
+	patient      atomic.Bool // the servers have had their time to answer for the first time
+	reached      atomic.Bool // a handle with a single server has once had a connection
 
 	// Both times are clock's, in Unix nanoseconds.
 	used   atomic.Int64  // when the handle was last used, to the second
 	floor  atomic.Uint64 // the highest position that a session has asked for
 	needed atomic.Int64  // when a read last had to do without a replica because of a mark, to 100 ms
 
-	life    context.Context // ends with Close
+	refusals    refusals
+	holdings    holdings
+	definitions definitions
+	patience    patience
+	fallback    fallback
+	tightest    tightest
+	announcer   announcer
+
+	number  uint64 // at random: tokens know by it which handle has made them
 	quit    context.CancelFunc
 	started sync.Once
-	reading sync.Mutex  // held while the catalog is read
-	patient atomic.Bool // the servers have had their time to answer for the first time
-	reached atomic.Bool // a handle with a single server has once had a connection
+	reading sync.Mutex // held while the catalog is read
 	tasks   tasks
 
 	mu    sync.Mutex // held while a snapshot is replaced, never while waiting for a server
 	world world
+
+	texts texts
 }
 
 // ClusterOf returns the cluster behind a *sql.DB that was opened with this driver, by sql.Open, OpenDB or
@@ -68,6 +73,7 @@ const maxServers = 64
 
 func newCluster(cfg *Config) (*Cluster, error) {
 	c := &Cluster{cfg: cfg, number: rand.Uint64(), marks: newMarks(cfg.ReadYourWrites == RYWOn)}
+	c.traces = cfg.Trace != nil
 	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
 	c.patience = polling{c}
 	c.life, c.quit = context.WithCancel(context.Background())
@@ -90,6 +96,7 @@ func newCluster(cfg *Config) (*Cluster, error) {
 			c.addServer(sc)
 		}
 	}
+	c.tracks = cfg.ReadYourWrites != RYWOff && len(c.servers) > 1
 	if n := len(c.servers); n > maxServers {
 		return nil, fmt.Errorf("pgsplit: %d servers are configured, at most %d are supported", n, maxServers)
 	}
@@ -278,9 +285,9 @@ func (c *Cluster) wroteRaw() {
 }
 
 // marksRelations says whether it matters which relations a write has touched.
-func (c *Cluster) marksRelations() bool { return c.marks.places != nil && len(c.servers) > 1 }
+func (c *Cluster) marksRelations() bool { return c.tracks && c.marks.places != nil }
 
-func (c *Cluster) tracksWrites() bool { return c.cfg.ReadYourWrites != RYWOff && len(c.servers) > 1 }
+func (c *Cluster) tracksWrites() bool { return c.tracks }
 
 func (c *Cluster) roleOf(s *server) Role { return c.snap.Load().members[s.index].role }
 

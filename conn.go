@@ -38,38 +38,38 @@ type Conn struct {
 	tx      *Tx          // open transaction of BeginTx
 	session *sessionPart // that the statement at hand belongs to
 
-	born     time.Time // when database/sql made it
-	returned time.Time // when it was given back last; zero: never, or a wrapper drops IsValid
+	sticky  bool // this checkout has used the primary: it stays there
+	changed bool // the open transaction has changed the schema
+	lost    bool // the primary's connection of this checkout died: the checkout is over
+	held    bool // what is under way may change definitions: until it ends, it counts as a write to anything
+	raw     bool // Conn() was handed out, and what became of it is not known yet
+	rows    bool // rows of a write are open whose end cannot be seen; opened is what that write may have changed
 
-	sticky  bool    // this checkout has used the primary: it stays there
-	changed bool    // the open transaction has changed the schema
-	lost    bool    // the primary's connection of this checkout died: the checkout is over
-	held    bool    // what is under way may change definitions: until it ends, it counts as a write to anything
-	raw     bool    // Conn() was handed out, and what became of it is not known yet
-	rows    bool    // rows of a write are open whose end cannot be seen
-	opened  touched // what that write may have changed
+	// Of the text at hand:
+	beginning bool                // there is no text yet: a transaction begins, which may read anything
+	pending   bool                // the catalog is not read yet, or out of date
+	sure      bool                // the catalog knows the names in it
+	doubted   bool                // it is new among the texts in doubt of its connection
+	added     statement.Pin       // session state that it may leave behind and that was not there before
+	st        *statement.Analysis // of it; it may be shared, so nobody changes it
+	known     *knowledge          // what it was judged by; nil: nothing
+	unknown   string              // a name in it that the catalog lacks
+	print     uint64              // its fingerprint, 0 if that has not been made
+	text      string              // itself, as long as it may have to be taken back
+	refusal   string              // SQLSTATE of the lasting refusal that a replica gave to it
+	refuser   *server             // that replica, nil if its like was refused before
+	looked    time.Time           // when a replica was picked last, as clock told
+	until     time.Time           // when it gives up waiting for a server; zero: it has not waited yet
 
 	prepared map[string]*prepared // by the text: what it holds Stmts of
+	returned time.Time            // when it was given back last; zero: never, or a wrapper drops IsValid
+	born     time.Time            // when database/sql made it
 	died     *pgx.Conn            // once it is closed: see dead
+	opened   touched
 
-	looked time.Time // when a replica was picked last, as clock told
-	until  time.Time // when the statement at hand gives up waiting for a server; zero: it has not waited yet
-
-	st         *statement.Analysis // of the text at hand; it may be shared, so nobody changes it
-	reading    statement.Analysis  // room for it
-	beginning  bool                // there is no text yet: a transaction begins, which may read anything
-	known      *knowledge          // what it was judged by; nil: nothing
-	unknown    string              // a name in the text at hand that the catalog lacks
-	print      uint64              // its fingerprint, 0 if that has not been made
-	pending    bool                // the catalog is not read yet, or out of date
-	sure       bool                // the catalog knows the names in it
-	added      statement.Pin       // session state that it may leave behind and that was not there before
-	doubted    bool                // it is new among the texts in doubt of its connection
-	text       string              // itself, as long as it may have to be taken back
-	refusal    string              // SQLSTATE of the lasting refusal that a replica gave to the statement at hand
-	refuser    *server             // that replica, nil if its like was refused before
 	candidates []Candidate
-	names      []string // of relations, used again and again
+	names      []string           // of relations, used again and again
+	reading    statement.Analysis // room for that of a text that is not remembered
 }
 
 func newConn(c *Cluster) *Conn {
@@ -250,7 +250,7 @@ func (c *Conn) CheckNamedValue(*driver.NamedValue) error { return nil }
 // ResetSession begins a checkout.
 func (c *Conn) ResetSession(ctx context.Context) error {
 	c.endCheckout() // also settles doubts that the catalog has answered since
-	if c.cluster.life.Err() != nil {
+	if c.cluster.over.Load() {
 		return driver.ErrBadConn
 	}
 	b := c.primary
@@ -271,7 +271,7 @@ func (c *Conn) IsValid() bool {
 	if c.returned = c.endCheckout(); c.returned.IsZero() {
 		c.returned = clock()
 	}
-	return c.cluster.life.Err() == nil && (c.primary == nil || !c.primary.closed() && c.primary.txStatus() == 'I')
+	return !c.cluster.over.Load() && (c.primary == nil || !c.primary.closed() && c.primary.txStatus() == 'I')
 }
 
 // Close ends the connection: clean backend connections go back to their servers, one with session state is closed.

@@ -63,9 +63,9 @@ func (b *backend) execOnce(ctx context.Context, query string, args []driver.Name
 	if err := b.ready(ctx, query, args, p); err != nil {
 		return nil, err
 	}
-	if ex, ok := b.dc.(driver.ExecerContext); ok && (p == nil || b.pg != nil) {
+	if b.execer != nil && (p == nil || b.pg != nil) {
 		open, status := b.open(), b.txStatus()
-		res, err := ex.ExecContext(ctx, query, args)
+		res, err := b.execer.ExecContext(ctx, query, args)
 		if err != nil {
 			err = b.sent(ctx, open, status, err)
 		}
@@ -90,9 +90,9 @@ func (b *backend) queryOnce(ctx context.Context, query string, args []driver.Nam
 	if err := b.ready(ctx, query, args, p); err != nil {
 		return nil, err
 	}
-	if q, ok := b.dc.(driver.QueryerContext); ok && (p == nil || b.pg != nil) {
+	if b.queryer != nil && (p == nil || b.pg != nil) {
 		open, status := b.open(), b.txStatus()
-		rows, err := q.QueryContext(ctx, query, args)
+		rows, err := b.queryer.QueryContext(ctx, query, args)
 		if err != nil {
 			err = b.sent(ctx, open, status, err)
 		}

@@ -76,11 +76,11 @@ func (s *server) take(ctx context.Context, wait bool) (b *backend, waited bool, 
 }
 
 // busy is how many connections are not idle, room whether there may be one more. The caller holds the lock.
-func (s *server) busy() int { return len(s.open) - len(s.idle) + s.opening }
+func (s *server) busy() int { return s.size - len(s.idle) + s.opening }
 
 func (s *server) room() bool {
 	most := s.cluster.cfg.MaxConnsPerServer
-	return most == 0 || len(s.open)+s.opening < most
+	return most == 0 || s.size+s.opening < most
 }
 
 // await waits for a turn. The wait ends with the context, and when the server is found unreachable. It also ends when every
@@ -134,6 +134,7 @@ func (s *server) opened(b *backend) bool {
 	s.opening--
 	if b != nil && !s.closed {
 		s.open[b] = struct{}{}
+		s.size++
 	} else {
 		s.serve()
 	}
@@ -164,6 +165,7 @@ func (s *server) remove(b *backend) {
 	s.mu.Lock()
 	if _, known := s.open[b]; known {
 		delete(s.open, b)
+		s.size--
 		for r := range b.counts {
 			s.counts[r] += b.counts[r].Load()
 		}
@@ -221,8 +223,7 @@ func (s *server) closeIdle(unwanted func(*backend) bool) {
 
 // worn says whether a connection has had its time, alive or idle.
 func (s *server) worn(b *backend, now time.Time) bool {
-	d := s.cluster.cfg.PoolMaxConnIdleTime
-	return !b.expires.IsZero() && now.After(b.expires) || d > 0 && now.Sub(b.idled) > d
+	return !b.expires.IsZero() && now.After(b.expires) || s.maxIdle > 0 && now.Sub(b.idled) > s.maxIdle
 }
 
 // trimEvery is how often idle connections are looked at: often enough for the times after which they are to go.

@@ -23,6 +23,7 @@ type server struct {
 	watcher   driver.Connector // for the monitor's own connection
 	asking    atomic.Int64     // since when its monitor waits for an answer, in ns after epoch; 0: it does not
 	due       atomic.Int64     // when its monitor means to ask next, likewise
+	maxIdle   time.Duration    // Config.PoolMaxConnIdleTime
 	weight    float64          // share in the reads, see Config.Weights
 
 	latency  atomic.Int64 // decaying average of the time to the first row, in ns (balancer=latency only)
@@ -44,6 +45,7 @@ type server struct {
 	inflight atomic.Int64 // checkouts that hold a backend of this server, or are getting one
 	mu       sync.Mutex   // of all below
 	idle     []*backend   // the last of them was used last
+	size     int          // of open
 	opening  int          // backends that are being opened, or may be
 	peak     int          // the most backends in use at once since trimIdle has looked
 	closed   bool
@@ -63,7 +65,7 @@ const cacheLine = 128
 func newServer(c *Cluster, index int, name string, connector, watcher driver.Connector) *server {
 	s := &server{
 		cluster: c, index: index, name: name, connector: connector, watcher: watcher,
-		open: make(map[*backend]struct{}),
+		open: make(map[*backend]struct{}), maxIdle: c.cfg.PoolMaxConnIdleTime,
 	}
 	s.life, s.end = context.WithCancel(c.life)
 	return s
@@ -172,13 +174,12 @@ func (s *server) dial(ctx context.Context) (*backend, error) {
 		}
 		return nil, err
 	}
-	now := time.Now()
-	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: dial.conn, opened: now, plans: s.cluster.schema.Load()}
+	b := newBackend(s, dc, dial.conn)
 	if d := s.cluster.cfg.PoolMaxConnLifetime; d > 0 {
 		if j := s.cluster.cfg.PoolMaxConnLifetimeJitter; j > 0 {
 			d += rand.N(j)
 		}
-		b.expires = now.Add(d)
+		b.expires = b.opened.Add(d)
 	}
 	if err := s.welcome(cctx, b); err != nil {
 		dc.Close()

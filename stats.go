@@ -109,7 +109,7 @@ func (c *Cluster) Stats() Stats {
 		}
 		out.Healed, out.InFlight = s.healed.Load(), int(s.inflight.Load())
 		s.mu.Lock()
-		out.Open, out.Idle, out.Waiting = len(s.open), len(s.idle), len(s.waiting)
+		out.Open, out.Idle, out.Waiting = s.size, len(s.idle), len(s.waiting)
 		s.mu.Unlock()
 		out.Opened = s.connects.Load()
 		out.Pinned = int(s.pinned.Load())

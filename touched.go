@@ -23,6 +23,9 @@ const mostTouched = 512
 var everything = touched{any: true, opaque: true}
 
 func (t *touched) reset() {
+	if !t.any && !t.opaque && t.by == nil && len(t.places) == 0 && len(t.sessions) == 0 {
+		return // as a rule
+	}
 	clear(t.sessions)
 	*t = touched{places: t.places[:0], sessions: t.sessions[:0]}
 }

@@ -78,7 +78,7 @@ type ServerInfo struct {
 
 func (c *Cluster) traceRoute(ctx context.Context, d *directives, b *backend, reason Reason, sql string, attempt int) {
 	b.counts[reason].Add(1)
-	if d.trace == nil && c.cfg.Trace == nil {
+	if d.trace == nil && !c.traces {
 		return
 	}
 	info := RouteInfo{Server: c.serverInfo(b.srv), Reason: reason, SQL: sql, Attempt: attempt}
