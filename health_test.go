@@ -60,6 +60,7 @@ func serverOf(h pgsplit.Health, s *pgsplittest.Server) pgsplit.ServerStats {
 }
 
 func TestHealthSaysWhatIsWrongAndWhenItIsMended(t *testing.T) {
+	t.Parallel()
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 2, SetupSQL: behaviourSchema})
 	db := handle(t, c, "monitor_timeout=1s", "monitor_interval=100ms", "alert_lag=300ms", "alert_connections=50", "max_lag=2s")
 	one, two := c.Replicas[0], c.Replicas[1]
@@ -116,6 +117,11 @@ func TestHealthSaysWhatIsWrongAndWhenItIsMended(t *testing.T) {
 	require.NoError(t, two.Thaw())
 	require.NoError(t, one.Start())
 	require.Zero(t, serverOf(alerted(t, c, db, ""), one).OutSince)
+
+	fence(t, c.Primary, "on")
+	require.True(t, alerted(t, c, db, "read_only primary").Available)
+	fence(t, c.Primary, "off")
+	alerted(t, c, db, "")
 
 	require.NoError(t, c.Primary.Kill())
 	h = alerted(t, c, db, "no_primary primary, server_out primary")
@@ -185,6 +191,7 @@ func TestHealthNamesForeignServers(t *testing.T) {
 }
 
 func TestHealthAdvises(t *testing.T) {
+	t.Parallel()
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 2, ServerParameters: func(name string) map[string]string {
 		switch name {
 		case "replica1":
@@ -212,6 +219,7 @@ func TestHealthAdvises(t *testing.T) {
 
 // Servers that tell no positions are no reason for an alarm that never ends.
 func TestHealthAdvisesWhereTheLagIsNotKnown(t *testing.T) {
+	t.Parallel()
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1})
 	for _, f := range []string{"pg_last_wal_replay_lsn()", "pg_current_wal_insert_lsn()"} {
 		require.NoError(t, c.Primary.Exec("revoke execute on function "+f+" from public"))

@@ -90,7 +90,7 @@ func TestLagIsReportedAsItIs(t *testing.T) {
 	for _, test := range []lagCase{
 		{name: "apply delay 0"},
 		{name: "apply delay 200 ms", begin: func() error { return r.SetApplyDelay(200 * time.Millisecond) }},
-		{name: "apply delay 1000 ms", begin: func() error { return r.SetApplyDelay(time.Second) }, end: func() error { return r.SetApplyDelay(0) }},
+		{name: "apply delay 1000 ms", settle: 1800 * time.Millisecond, begin: func() error { return r.SetApplyDelay(time.Second) }, end: func() error { return r.SetApplyDelay(0) }},
 		{name: "replay paused", begin: r.PauseReplay, end: r.ResumeReplay},
 		{name: "idle primary", idle: true},
 		{name: "WAL receiver stopped", begin: func() error { return stopReceiver(r) }, end: func() error { return startReceiver(r) }},
@@ -119,8 +119,9 @@ func percent(d []time.Duration, p int) int64 {
 type lagCase struct {
 	name       string
 	begin, end func() error
-	idle       bool // nothing is written
-	stopped    bool // the server with the number frozen is, and cannot be asked
+	settle     time.Duration // until the lag has come to what it will be; default: three intervals
+	idle       bool          // nothing is written
+	stopped    bool          // the server with the number frozen is, and cannot be asked
 	frozen     int
 }
 
@@ -139,7 +140,7 @@ func (l lagCase) measure(t *testing.T, c *pgsplittest.Cluster, db *sql.DB) *diff
 		conn := direct(t, c.Primary)
 		go func() { done <- d.written.write(ctx, conn) }()
 	}
-	d.probe(t, 500*time.Millisecond)
+	d.probe(t, lagInterval)
 	before := d.monitors()
 	if l.begin != nil {
 		require.NoError(t, l.begin(), l.name)
@@ -155,7 +156,7 @@ func (l lagCase) measure(t *testing.T, c *pgsplittest.Cluster, db *sql.DB) *diff
 		d.at = max(before, d.monitors())
 		d.replica = nil
 	default:
-		d.probe(t, 1800*time.Millisecond) // until it has come to what it will be
+		d.probe(t, max(l.settle, 3*lagInterval))
 	}
 	d.count = true
 	d.probe(t, span)

@@ -82,6 +82,7 @@ func (c *changes) hooked(text string) int {
 }
 
 func TestChangesOfStateAreLoggedAndHookedOnceAndQueriesNever(t *testing.T) {
+	t.Parallel()
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 2, SetupSQL: behaviourSchema})
 	cfg, err := pgsplit.ParseConfig(dsnWith(c.DSN(), "monitor_timeout=5s", "monitor_interval=100ms", "max_lag=300ms"))
 	require.NoError(t, err)

@@ -29,11 +29,13 @@ type matrix struct {
 }
 
 func TestFailureMatrix(t *testing.T) {
+	t.Parallel()
 	runMatrix(t, false)
 }
 
 // The same with read-your-writes: whatever happens, no read misses a write that was acknowledged before it.
 func TestFailureMatrixStrict(t *testing.T) {
+	t.Parallel()
 	runMatrix(t, true)
 }
 

@@ -76,6 +76,7 @@ func bounced(t *testing.T, c *pgsplittest.Cluster, mode string) (dsn string, por
 
 // A PgBouncer hands out in_hot_standby as it was when it asked; who is what is known from samples, through a promotion too.
 func TestRolesAndLagAreKnownBehindPgBouncer(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"session", "transaction"} {
 		t.Run(mode, func(t *testing.T) {
 			c := separate(t, 1)

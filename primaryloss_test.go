@@ -19,6 +19,7 @@ import (
 
 // What a statement meets whose primary is gone, with its outcome.
 func TestStatementsWaitForAPrimaryAndTransactionsFail(t *testing.T) {
+	t.Parallel()
 	c := separate(t, 2)
 	db := handle(t, c, "monitor_interval=100ms", "failover_timeout=30s")
 	short := handle(t, c, "monitor_interval=100ms", "failover_timeout=300ms")
@@ -120,6 +121,7 @@ func withoutPorts(s string) string { return portPattern.ReplaceAllString(s, ":â€
 
 // An old primary that is still there, on its old timeline, gets nothing; nor does the standby that follows it serve a read.
 func TestWhatIsLeftOnTheOldTimelineServesNothing(t *testing.T) {
+	t.Parallel()
 	c := separate(t, 2)
 	handles := []*sql.DB{
 		handle(t, c, "monitor_interval=100ms", "read_your_writes=off"), handle(t, c, "monitor_interval=100ms", "read_your_writes=strict"),

@@ -28,6 +28,7 @@ func separate(t *testing.T, replicas int, parameters ...string) *pgsplittest.Clu
 }
 
 func TestStaticRolesAreTakenAsConfigured(t *testing.T) {
+	t.Parallel()
 	one, two := separate(t, 0), separate(t, 0) // two primaries: as a logical replica is
 	dsn := dsnWith(one.Primary.DSN(), fmt.Sprintf("replicas=postgres%%3A%%2F%%2F%s%%3A%s%%40127.0.0.1%%3A%d%%2Fapp", two.User, two.Password, two.Primary.Port),
 		"roles=static", "monitor_interval=100ms", "failover_timeout=200ms")
@@ -76,6 +77,7 @@ func who2(t testing.TB, db *sql.DB, ctx context.Context) (port int) {
 
 // Without the rights of pg_monitor a standby's timeline is learnt late, with them at once; lag and reads are the same.
 func TestSamplesNeedNoSpecialRights(t *testing.T) {
+	t.Parallel()
 	c := separate(t, 2)
 	require.NoError(t, c.Primary.Exec("create role watcher login password 'watcher' in role pg_monitor"))
 	require.NoError(t, c.WaitForCatchUp())
@@ -113,6 +115,7 @@ func TestSamplesNeedNoSpecialRights(t *testing.T) {
 }
 
 func TestAServerThatTellsNoPositionsIsUsedAndItsLagUnknown(t *testing.T) {
+	t.Parallel()
 	c := separate(t, 1, "log_statement=all")
 	require.NoError(t, c.Primary.Exec("revoke execute on function pg_last_wal_replay_lsn() from public"))
 	require.NoError(t, c.WaitForCatchUp())

@@ -60,6 +60,7 @@ func TestAPrimaryThatComesUpLaterChangesNothing(t *testing.T) {
 // Two replicas that are promoted without knowing of each other both begin timeline 2: nothing tells which one is right. See also
 // TestAPrimaryThatHasHiccupsIsNotLeftForItsRival.
 func TestOfTwoReplicasPromotedToOneTimelineTheOneInUseStaysUntilItIsFenced(t *testing.T) {
+	t.Parallel()
 	c := separate(t, 2)
 	one, two := c.Replicas[0], c.Replicas[1]
 	params := []string{"monitor_interval=50ms", "monitor_timeout=2s", "failover_timeout=400ms"}

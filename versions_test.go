@@ -19,6 +19,7 @@ const envPrograms = "PGSPLIT_TEST_PROGRAMS"
 
 // What samples say, and what is made of it, on every version that is supported: as an ordinary role, through a promotion.
 func TestSamplesOfEveryVersion(t *testing.T) {
+	t.Parallel()
 	for _, version := range []string{"14", "15", "16", "17", "18"} {
 		t.Run(version, func(t *testing.T) {
 			opts := pgsplittest.Options{Replicas: 1, SetupSQL: behaviourSchema, Version: version}

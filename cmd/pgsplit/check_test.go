@@ -59,6 +59,7 @@ func TestCheckOfRealClusters(t *testing.T) {
 	require.NotNil(t, got.Servers[1].LagMS, out)
 	require.Equal(t, 200, *got.Servers[1].MaxConnections)
 	require.EqualValues(t, 1, got.Servers[2].Timeline)
+	require.WithinDuration(t, time.Now(), *got.Servers[2].Sampled, time.Minute)
 
 	// Two names of one server, a server of another system, and a standby as the only one.
 	status, out = checked(t, c, dsn+fmt.Sprintf("&replicas=localhost:%d", two.Port))

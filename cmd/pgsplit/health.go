@@ -91,6 +91,7 @@ type serverJSON struct {
 	Healthy        bool       `json:"healthy"`
 	Error          string     `json:"error,omitempty"`
 	OutSince       *time.Time `json:"out_since,omitempty"`
+	Sampled        *time.Time `json:"sampled"` // when it was asked and answered; null: it has not
 	Timeline       uint32     `json:"timeline,omitempty"`
 	LagMS          *float64   `json:"lag_ms"`
 	LagBytes       *int64     `json:"lag_bytes"`
@@ -107,6 +108,9 @@ func writeHealthJSON(out io.Writer, h pgsplit.Health) error {
 		one := serverJSON{Name: s.Name, Role: s.Role.String(), InUse: s.InUse, Healthy: s.Healthy, Timeline: s.Timeline}
 		if s.Err != nil {
 			one.Error = s.Err.Error()
+		}
+		if !s.Sampled.IsZero() {
+			one.Sampled = &s.Sampled
 		}
 		if !s.OutSince.IsZero() {
 			one.OutSince = &s.OutSince
