@@ -56,6 +56,29 @@ func (o *opaqueConn) ResetSession(ctx context.Context) error {
 	return o.dc.(driver.SessionResetter).ResetSession(ctx)
 }
 
+// forgetful drops ResetSession as well: nobody is told where a checkout begins or ends.
+type forgetful struct{ driver.Connector }
+
+type forgetfulConn struct {
+	driver.Conn
+	driver.ConnPrepareContext
+	driver.ConnBeginTx
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+}
+
+func (f forgetful) Connect(ctx context.Context) (driver.Conn, error) {
+	dc, err := f.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return forgetfulConn{dc, dc.(driver.ConnPrepareContext), dc.(driver.ConnBeginTx), dc.(driver.ExecerContext), dc.(driver.QueryerContext), dc.(driver.Pinger)}, nil
+}
+
+func (f forgetfulConn) inner() driver.Conn { return f.Conn }
+func (o *opaqueConn) inner() driver.Conn   { return o.dc }
+
 // bare leaves only what a driver.Conn must have.
 type bare struct{ driver.Connector }
 
