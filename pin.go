@@ -38,7 +38,7 @@ const (
 	// not understood. It stays.
 	PinUnknown
 	// PinDoubt: a text that names what the catalog did not have when it was last read. It stays until the catalog has been
-	// read again.
+	// read again and has the name; where it never does (a table dropped meanwhile), it stays.
 	PinDoubt
 	// PinRaw: the pgx connection was handed out through sql.Conn.Raw. It stays.
 	PinRaw
