@@ -235,6 +235,7 @@ func trusted(pgxs, ours []string) []string {
 }
 
 func TestADeadConnectionIsReplacedWhenPgxReplacesIt(t *testing.T) {
+	t.Parallel()
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, Proxy: true, SetupSQL: behaviourSchema})
 	for i, death := range deaths {
 		t.Run(death.name, func(t *testing.T) {

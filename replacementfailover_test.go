@@ -13,6 +13,7 @@ import (
 
 // A new primary takes writes: nothing of a session with the old one may be among them.
 func TestNothingOfADeadSessionGoesOnOnANewPrimary(t *testing.T) {
+	t.Parallel()
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: behaviourSchema})
 	var all []*victim
 	var handles []*sql.DB
