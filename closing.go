@@ -14,14 +14,18 @@ import (
 func (c *Cluster) close() error {
 	limit, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	c.freeReads(limit, (*server).awaited)
+	looked := c.freeReads(limit, closeTimeout/2, (*server).awaited)
 	c.over.Store(true)
+	for _, s := range c.servers {
+		s.refuse()
+	}
+	// Now no read gets a connection any more. One that had got it before may have begun to wait after the look above. The life
+	// of the handle goes on until then: it bounds every dial.
+	c.freeReads(limit, closeTimeout/3, func(s *server) bool { return !looked[s] && s.lent() && c.snap.Load().primary != s })
 	c.quit()
 	for _, s := range c.servers {
 		s.close()
 	}
-	// Now no read gets a connection any more. One that had got it before may have begun to wait after the look above.
-	c.freeReads(limit, func(s *server) bool { return s.lent() && c.snap.Load().primary != s })
 	// All of it ends at once, but for connectors that dial by themselves: pgx may clean up after those for 15 s.
 	within(limit, c.tasks.wait)
 	return nil
@@ -40,16 +44,18 @@ func within(ctx context.Context, f func()) {
 	}
 }
 
-// freeReads looks, one last time, at servers on which reads wait for their first row. Reads on a silent one come free; the
-// others may end as they would with plain pgx.
-func (c *Cluster) freeReads(limit context.Context, concerned func(*server) bool) {
+// freeReads looks, one last time, at servers on which reads wait for their first row, and says at which. Reads on a silent
+// one come free; the others may end as they would with plain pgx.
+func (c *Cluster) freeReads(limit context.Context, most time.Duration, concerned func(*server) bool) (looked map[*server]bool) {
+	looked = map[*server]bool{}
 	var looks sync.WaitGroup
 	for _, s := range c.servers {
 		if len(c.servers) == 1 || !concerned(s) {
 			continue
 		}
+		looked[s] = true
 		looks.Go(func() {
-			ctx, cancel := context.WithTimeout(limit, min(c.cfg.MonitorTimeout, closeTimeout/3))
+			ctx, cancel := context.WithTimeout(limit, min(c.cfg.MonitorTimeout, most))
 			defer cancel()
 			dc, err := s.watcher.Connect(ctx)
 			if err == nil {
@@ -62,6 +68,7 @@ func (c *Cluster) freeReads(limit context.Context, concerned func(*server) bool)
 		})
 	}
 	within(limit, looks.Wait)
+	return looked
 }
 
 // closeTimeout bounds how long DB.Close takes to end what is under way.

@@ -299,10 +299,16 @@ func (s *server) abandon() {
 	}
 }
 
-// close closes what is idle; what is checked out is closed when it comes back.
-func (s *server) close() {
+// refuse has nobody get a connection any more.
+func (s *server) refuse() {
 	s.mu.Lock()
 	s.closed = true
+	s.mu.Unlock()
+}
+
+// close, after refuse, closes what is idle; what is checked out is closed when it comes back.
+func (s *server) close() {
+	s.mu.Lock()
 	s.end()
 	if s.trim != nil {
 		s.trim.Stop()
