@@ -98,7 +98,7 @@ func (m *monitor) follow(asked time.Time) (wait time.Duration, ok bool) {
 	if m.timed || m.fails > 0 || c.snap.Load().primary == m.srv {
 		return 0, false
 	}
-	d := c.interval(asked)
+	d := c.interval(clock())
 	next := asked.Add(m.behind + offbeat)
 	switch {
 	case m.reached.IsZero() && next.Sub(m.last) < d/2, asked.Sub(m.reached) < sparse(d), next.Sub(m.last) > d+grace(d):

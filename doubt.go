@@ -1,6 +1,8 @@
 package pgsplit
 
 import (
+	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"github.com/pgsplit/pgsplit/internal/statement"
@@ -18,10 +20,18 @@ const pinDoubt = statement.Pin(1 << 14)
 // taken to have session state. A migration has many: all that runs between two readings of the catalog.
 const doubtsMost = 256 << 10
 
-// doubt is a text in doubt. One stands for all that differ in their literals only: the catalog judges names.
+// doubt is a text in doubt. One stands for all that differ in their literals only: the catalog judges names. A literal that is
+// itself a query (of query_to_xml, say) has names of its own, so they must be the same, too.
 type doubt struct {
 	print uint64
 	text  string
+}
+
+// doubtPrint is the same for texts of which one may stand for the other.
+func doubtPrint(st *statement.Analysis, query string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, statement.Fingerprint(query), st.Pin, st.Flags, st.Relations(), st.Functions(), st.Columns())
+	return h.Sum64()
 }
 
 // pinsOf returns what the text at hand may leave behind on the primary's connection, and takes the text down if that is in
@@ -37,7 +47,7 @@ func (c *Conn) pinsOf(b *backend, query string) statement.Pin {
 	case statement.Do, statement.Call, statement.Execute:
 		return pin // what they run is not in their text
 	}
-	print := statement.Fingerprint(query)
+	print := doubtPrint(c.st, query)
 	if !slices.ContainsFunc(b.doubts, func(d doubt) bool { return d.print == print }) {
 		size := len(query)
 		for _, d := range b.doubts {

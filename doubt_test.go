@@ -88,3 +88,27 @@ func TestAMisspeltNamePinsNothing(t *testing.T) {
 	require.Empty(t, pins(db))
 	execAll(t, db, "drop table "+table)
 }
+
+// A literal may be a query: texts that differ in nothing else leave different things behind.
+func TestATextInDoubtIsNotTakenForOneWhoseQueriesInLiteralsDiffer(t *testing.T) {
+	db := handle(t, calm(t))
+	db.SetMaxOpenConns(1)
+	conn := connOf(t, db)
+	look := pgsplit.ClusterOf(db).IgnoreSchema()
+	table := unique("literal")
+	execAll(t, conn, "create table "+table+" (id int)")
+	// The second function is unknown until the catalog is read; it leaves a setting behind.
+	function := "set" + table
+	execAll(t, conn, "create function "+function+"() returns text language sql as $$select set_config('app.tenant', 'acme', false)$$")
+	for _, query := range []string{"select 1 from " + table, "select " + function + "()"} {
+		execAll(t, conn, "select query_to_xml('"+query+"', true, true, '')")
+	}
+	require.NoError(t, conn.Close())
+	look()
+	schemaKnown(t, db)
+	require.NoError(t, db.PingContext(t.Context()))
+	require.NotEmpty(t, pins(db))
+	require.NotContains(t, pins(db), pgsplit.PinDoubt)
+	require.Equal(t, "acme", firstValue(t, t.Context(), db, "/* pgsplit: primary */ select current_setting('app.tenant', true)"), "as with pgx on one connection")
+	execAll(t, db, "drop function "+function, "drop table "+table)
+}

@@ -92,7 +92,7 @@ func (c *Conn) fallBack(ctx context.Context, d *directives, reason Reason) (take
 			return true, false, nil
 		case <-snap.changed:
 			snap = cl.snap.Load()
-			if s, _ := cl.pick(snap, time.Now(), c.demand(snap).within(d), nil, 0, &c.candidates); s != nil {
+			if s, _ := cl.pick(snap, clock(), c.demand(snap).within(d), nil, 0, &c.candidates); s != nil {
 				return false, true, nil
 			}
 		case <-timeout.C:

@@ -152,7 +152,7 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 // fit says whether a replica may serve a read by what is known of it now.
 func (c *Cluster) fit(s *server, snap *snapshot, d demand) bool {
 	var one []Candidate
-	picked, _ := c.pick(snap, time.Now(), d, s, ^uint64(0)&^(1<<s.index), &one)
+	picked, _ := c.pick(snap, clock(), d, s, ^uint64(0)&^(1<<s.index), &one)
 	return picked == s
 }
 
@@ -162,13 +162,17 @@ func (c *Conn) freePrimary(ctx context.Context) bool {
 	if c.lost || !snap.primaryHealthy() {
 		return false
 	}
-	return c.acquireFrom(ctx, snap.primary, false)
+	return c.acquireFrom(ctx, snap, false)
 }
 
-// acquireFrom makes a connection of a server, if it is the primary still, that of this checkout.
-func (c *Conn) acquireFrom(ctx context.Context, s *server, wait bool) bool {
-	b, err := s.acquireWritable(ctx, wait, time.Time{})
+// acquireFrom makes a connection of a snapshot's primary, if it is the primary still, that of this checkout.
+func (c *Conn) acquireFrom(ctx context.Context, snap *snapshot, wait bool) bool {
+	b, err := snap.primary.acquireWritable(ctx, wait, time.Time{})
 	if err != nil {
+		return false
+	}
+	if c.cluster.snap.Load().succeeds(snap) { // meanwhile
+		snap.primary.drop(b)
 		return false
 	}
 	c.primary = b
@@ -231,5 +235,5 @@ func (c *Conn) primaryWithin(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*c.cluster.cfg.MonitorTimeout)
 	defer cancel()
-	return c.acquireFrom(ctx, snap.primary, true)
+	return c.acquireFrom(ctx, snap, true)
 }
