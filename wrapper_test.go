@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -118,5 +119,6 @@ func wrapped(t testing.TB, c *pgsplittest.Cluster, params ...string) *sql.DB {
 		require.NoError(t, connector.Close())
 	})
 	replicasServe(t, db, len(c.Replicas))
+	within(t, db, 10*time.Second)
 	return db
 }
