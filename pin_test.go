@@ -281,6 +281,7 @@ func TestAPinIsLiftedThroughAWrapperWithoutIsValid(t *testing.T) {
 		execAll(t, db, text)
 		require.Equal(t, 1, pins(db)[pgsplit.PinAdvisoryLock], "nothing is known yet")
 	}
-	require.True(t, isReplica(t, db))
+	cluster := pgsplit.ClusterOf(db)
+	require.True(t, isReplica(t, db), "pins %v, servers %+v, stats %+v", pins(db), cluster.Servers(), cluster.Stats())
 	require.Zero(t, pinned(db))
 }
