@@ -161,7 +161,7 @@ func (c *Conn) rolledBack(b *backend, err error) bool {
 }
 
 func (c *Conn) wrote(b *backend, kept bool) {
-	if kept && (c.cluster.tracksWrites() || len(b.touched.sessions) > 0) {
+	if kept && (c.cluster.tracks || len(b.touched.sessions) > 0) {
 		c.cluster.wrote(&b.touched)
 	}
 	b.cleanse()

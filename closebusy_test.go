@@ -161,34 +161,28 @@ func TestCloseIsBackWithinASecondAndLeavesNothing(t *testing.T) {
 // A read that a healthy server is busy with is not taken away: with plain pgx it ends, too.
 func TestAReadThatAHealthyServerIsBusyWithOutlivesClose(t *testing.T) {
 	c := calm(t)
-	for _, driver := range []string{"pgx", "pgsplit"} {
-		for name, hint := range map[string]string{"replica": "", "primary": "/* pgsplit: primary */ "} {
-			dsn := c.DSN()
-			if driver == "pgx" {
-				dsn = c.Replicas[0].DSN()
-			}
-			db, err := sql.Open(driver, dsn)
-			require.NoError(t, err)
-			if driver == "pgsplit" {
-				replicasServe(t, db, 2)
-			}
-			ended := make(chan error, 1)
-			mark := unique("outlives")
-			text := hint + "select 1 /* " + mark + " */ from pg_sleep(1.5)"
-			go func() { ended <- db.QueryRowContext(t.Context(), text).Scan(new(int)) }()
-			servers := c.Replicas
-			if hint != "" && driver == "pgsplit" {
-				servers = []*pgsplittest.Server{c.Primary}
-			}
-			busy(t, servers, mark)
-			closesAtOnce(t, db)
-			select {
-			case err := <-ended:
-				require.NoError(t, err, "%s on the %s ended with Close", driver, name)
-				require.Fail(t, "the read ended before Close was back: this shows nothing")
-			default:
-			}
-			require.NoError(t, endedSoon(t, ended), "%s on the %s", driver, name)
+	for name, r := range map[string]struct {
+		db   *sql.DB
+		hint string
+		on   []*pgsplittest.Server
+	}{
+		"pgx":                    {plain(t, c.Replicas[0].DSN()), "", c.Replicas},
+		"pgsplit on a replica":   {handle(t, c), "", c.Replicas},
+		"pgsplit on the primary": {handle(t, c), "/* pgsplit: primary */ ", []*pgsplittest.Server{c.Primary}},
+	} {
+		ended := make(chan error, 1)
+		mark := unique("outlives")
+		go func() {
+			ended <- r.db.QueryRowContext(t.Context(), r.hint+"select 1 /* "+mark+" */ from pg_sleep(1.5)").Scan(new(int))
+		}()
+		busy(t, r.on, mark)
+		closesAtOnce(t, r.db)
+		select {
+		case err := <-ended:
+			require.NoError(t, err, "%s: the read ended with Close", name)
+			require.Fail(t, "the read ended before Close was back: this shows nothing")
+		default:
 		}
+		require.NoError(t, endedSoon(t, ended), name)
 	}
 }

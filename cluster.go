@@ -26,7 +26,7 @@ type Cluster struct {
 	schema       atomic.Uint64   // how many schema changes have passed through this handle
 	life         context.Context // ends with Close
 	balancer     Balancer
-	tracks       bool // read_your_writes is not off, and there are replicas
+	tracks       bool // writes are: read_your_writes is not off, and there are replicas
 	traces       bool // Config.Trace is set
 	measures     bool // the balancer wants latencies
 	replicaReads atomic.Bool
@@ -286,8 +286,6 @@ func (c *Cluster) wroteRaw() {
 
 // marksRelations says whether it matters which relations a write has touched.
 func (c *Cluster) marksRelations() bool { return c.tracks && c.marks.places != nil }
-
-func (c *Cluster) tracksWrites() bool { return c.tracks }
 
 func (c *Cluster) roleOf(s *server) Role { return c.snap.Load().members[s.index].role }
 

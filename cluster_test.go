@@ -107,6 +107,14 @@ func handle(t testing.TB, c *pgsplittest.Cluster, params ...string) *sql.DB {
 	return db
 }
 
+// define has the cluster's primary, and then its replicas, hold what is dropped again at the end of the test.
+func define(t testing.TB, c *pgsplittest.Cluster, create, drop string) {
+	t.Helper()
+	require.NoError(t, c.Primary.Exec(create))
+	t.Cleanup(func() { require.NoError(t, c.Primary.Exec(drop)) })
+	require.NoError(t, c.WaitForCatchUp())
+}
+
 // within waits until no replica's lag is beyond a bound. After a handle's first look at a cluster in which nobody has committed for a
 // while, but something was written to the log just now, it may be: all that is known then is the time of the last commit.
 func within(t testing.TB, db *sql.DB, bound time.Duration) {

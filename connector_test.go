@@ -151,9 +151,7 @@ func TestServersOfOtherCredentialsAreNamedByWholeDSNs(t *testing.T) {
 func TestServiceAndPasswordFilesServeEveryServer(t *testing.T) {
 	c := calm(t)
 	const odd = `p@s:s/w,o'r\d %41#?&=+`
-	require.NoError(t, c.Primary.Exec("create role odd login password '"+strings.ReplaceAll(odd, "'", "''")+"'"))
-	t.Cleanup(func() { require.NoError(t, c.Primary.Exec("drop role odd")) })
-	require.NoError(t, c.WaitForCatchUp())
+	define(t, c, "create role odd login password '"+strings.ReplaceAll(odd, "'", "''")+"'", "drop role odd")
 	file := func(text string) string {
 		path := filepath.Join(t.TempDir(), "file")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))

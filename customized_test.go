@@ -65,9 +65,7 @@ func register(ctx context.Context, conn *pgx.Conn) error {
 
 func TestTracersNoticesAndTypesWorkOnEveryServerAsWithPgx(t *testing.T) {
 	c := calm(t)
-	require.NoError(t, c.Primary.Exec(noisySchema))
-	t.Cleanup(func() { require.NoError(t, c.Primary.Exec("drop type duo; drop function noisy")) })
-	require.NoError(t, c.WaitForCatchUp())
+	define(t, c, noisySchema, "drop type duo; drop function noisy")
 
 	steps := func(db *sql.DB) (replicas int) {
 		duos := func(q querier) string {

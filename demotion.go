@@ -2,20 +2,35 @@ package pgsplit
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
 // Whether a connection to the primary still leads to a primary.
 
-// acquireWritable is acquire for the primary: errDemoted if it has become a standby.
-func (s *server) acquireWritable(ctx context.Context, wait bool, now time.Time) (*backend, error) {
+// acquireWritable is acquire for the primary of a snapshot: errDemoted if it has become a standby, errSucceeded if it has a
+// successor by the time that it has given a connection.
+func (c *Cluster) acquireWritable(ctx context.Context, snap *snapshot, wait bool, now time.Time) (*backend, error) {
+	s := snap.primary
 	b, err := s.acquire(ctx, wait, now)
-	if err == nil && len(s.cluster.servers) > 1 && s.cluster.stillStandby(ctx, b) {
-		s.drop(b)
-		return nil, errDemoted
+	switch {
+	case err != nil || len(c.servers) == 1:
+		return b, err
+	case c.stillStandby(ctx, b):
+		err = errDemoted
+	case c.snap.Load().succeeds(snap):
+		err = errSucceeded
+	default:
+		return b, nil
 	}
-	return b, err
+	s.drop(b)
+	return nil, err
 }
+
+var (
+	errDemoted   = errors.New("pgsplit: the server has become a standby")
+	errSucceeded = errors.New("pgsplit: another server has become the primary")
+)
 
 // demoted asks a server that refused a write whether it is a standby now.
 func (c *Cluster) demoted(ctx context.Context, b *backend) bool {

@@ -1,6 +1,7 @@
 package pgsplit_test
 
 import (
+	"database/sql"
 	"fmt"
 	"strings"
 	"testing"
@@ -48,11 +49,23 @@ func TestAViewThatWasJustReplacedDoesNotLeakItsSetting(t *testing.T) {
 	}
 }
 
-// A migration runs many texts before the catalog has been read again. All of them are judged then, however many there are.
-func TestAMigrationPinsNoConnectionForGood(t *testing.T) {
-	db := handle(t, calm(t))
+// unread opens a handle with one driver connection that judges by the catalog as it was then, until settle has it read anew
+// and that connection's doubts settled.
+func unread(t testing.TB) (db *sql.DB, settle func()) {
+	t.Helper()
+	db = handle(t, calm(t))
 	db.SetMaxOpenConns(1)
 	look := pgsplit.ClusterOf(db).IgnoreSchema()
+	return db, func() {
+		look()
+		schemaKnown(t, db)
+		require.NoError(t, db.PingContext(t.Context())) // its checkout ends with the catalog read
+	}
+}
+
+// A migration runs many texts before the catalog has been read again. All of them are judged then, however many there are.
+func TestAMigrationPinsNoConnectionForGood(t *testing.T) {
+	db, settle := unread(t)
 	var drop []string
 	for i := range 40 {
 		table := unique("migrated")
@@ -64,37 +77,29 @@ func TestAMigrationPinsNoConnectionForGood(t *testing.T) {
 		firstValue(t, t.Context(), db, fmt.Sprintf("select '%d%s' from %s", i, strings.Repeat("x", 10_000), strings.TrimPrefix(drop[0], "drop table ")))
 	}
 	require.Equal(t, map[pgsplit.PinReason]int{pgsplit.PinDoubt: 1}, pins(db))
-	look()
-	schemaKnown(t, db)
-	require.NoError(t, db.PingContext(t.Context())) // its checkout ends with the catalog read
+	settle()
 	require.Empty(t, pins(db))
 	execAll(t, db, drop...)
 }
 
 // What the server did not understand has left nothing behind, whatever else is in doubt.
 func TestAMisspeltNamePinsNothing(t *testing.T) {
-	db := handle(t, calm(t))
-	db.SetMaxOpenConns(1)
+	db, settle := unread(t)
 	conn := connOf(t, db)
-	look := pgsplit.ClusterOf(db).IgnoreSchema()
 	table := unique("spelt")
 	execAll(t, conn, "create table "+table+" (id int)", "select count(*) from "+table)
 	_, err := conn.ExecContext(t.Context(), "select count(*) from mis"+table)
 	require.Equal(t, "42P01", code(err))
 	require.NoError(t, conn.Close())
-	look()
-	schemaKnown(t, db)
-	require.NoError(t, db.PingContext(t.Context()))
+	settle()
 	require.Empty(t, pins(db))
 	execAll(t, db, "drop table "+table)
 }
 
 // A literal may be a query: texts that differ in nothing else leave different things behind.
 func TestATextInDoubtIsNotTakenForOneWhoseQueriesInLiteralsDiffer(t *testing.T) {
-	db := handle(t, calm(t))
-	db.SetMaxOpenConns(1)
+	db, settle := unread(t)
 	conn := connOf(t, db)
-	look := pgsplit.ClusterOf(db).IgnoreSchema()
 	table := unique("literal")
 	execAll(t, conn, "create table "+table+" (id int)")
 	// The second function is unknown until the catalog is read; it leaves a setting behind.
@@ -104,9 +109,7 @@ func TestATextInDoubtIsNotTakenForOneWhoseQueriesInLiteralsDiffer(t *testing.T) 
 		execAll(t, conn, "select query_to_xml('"+query+"', true, true, '')")
 	}
 	require.NoError(t, conn.Close())
-	look()
-	schemaKnown(t, db)
-	require.NoError(t, db.PingContext(t.Context()))
+	settle()
 	require.NotEmpty(t, pins(db))
 	require.NotContains(t, pins(db), pgsplit.PinDoubt)
 	require.Equal(t, "acme", firstValue(t, t.Context(), db, "/* pgsplit: primary */ select current_setting('app.tenant', true)"), "as with pgx on one connection")

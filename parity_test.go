@@ -292,9 +292,7 @@ func (s *script) run() (accounts map[string][]string) {
 
 func TestEverythingIsAsWithPgxInEveryExecMode(t *testing.T) {
 	c := calm(t)
-	require.NoError(t, c.Primary.Exec(paritySchema))
-	t.Cleanup(func() { require.NoError(t, c.Primary.Exec("drop schema parity cascade")) })
-	require.NoError(t, c.WaitForCatchUp())
+	define(t, c, paritySchema, "drop schema parity cascade")
 	for _, mode := range execModes {
 		t.Run(mode, func(t *testing.T) {
 			params := []string{"default_query_exec_mode=" + mode, "search_path=parity,public", "timezone=UTC"}

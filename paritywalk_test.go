@@ -175,8 +175,7 @@ func (w *walk) finish() {
 
 func TestRandomWalksAreAsWithPgx(t *testing.T) {
 	c := calm(t)
-	require.NoError(t, c.Primary.Exec(walkSchema))
-	t.Cleanup(func() { require.NoError(t, c.Primary.Exec("drop schema walk cascade")) })
+	define(t, c, walkSchema, "drop schema walk cascade")
 	seed := *walkSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano()) % 1_000_000

@@ -145,7 +145,7 @@ func (s *server) opened(b *backend) bool {
 func (s *server) put(b *backend) {
 	s.mu.Lock()
 	switch {
-	case s.closed, b.doomed.Load(), b.superseded.Load(): // abandon and supersede mark, under the lock, what was open before
+	case s.closed, b.doomed.Load(): // abandon marks, under the lock, what was open before
 		s.mu.Unlock()
 		s.discard(b)
 		return

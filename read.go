@@ -167,12 +167,8 @@ func (c *Conn) freePrimary(ctx context.Context) bool {
 
 // acquireFrom makes a connection of a snapshot's primary, if it is the primary still, that of this checkout.
 func (c *Conn) acquireFrom(ctx context.Context, snap *snapshot, wait bool) bool {
-	b, err := snap.primary.acquireWritable(ctx, wait, time.Time{})
+	b, err := c.cluster.acquireWritable(ctx, snap, wait, time.Time{})
 	if err != nil {
-		return false
-	}
-	if c.cluster.snap.Load().succeeds(snap) { // meanwhile
-		snap.primary.drop(b)
 		return false
 	}
 	c.primary = b

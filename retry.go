@@ -130,24 +130,21 @@ func readOnlyServer(err error) bool {
 	return errors.As(err, &pgErr) && pgErr.Code == "25006"
 }
 
-var errDemoted = errors.New("pgsplit: the server has become a standby")
-
-// acquirePrimary returns a connection to the primary. When the primary cannot be reached it waits for one, up to
+// acquirePrimary returns a connection to the primary of a handle with several servers. When the primary cannot be reached it waits for one, up to
 // the deadline (zero: failover_timeout from now) or the context's, and then returns the first error. now is as for acquire.
 func (c *Cluster) acquirePrimary(ctx context.Context, deadline, now time.Time) (*backend, error) {
 	var first error
 	for ; ; now = (time.Time{}) {
 		snap := c.snap.Load()
 		if p := snap.primary; p != nil && (first == nil || snap.primaryHealthy()) {
-			b, err := p.acquireWritable(ctx, true, now)
-			if err == nil && c.snap.Load().succeeds(snap) { // meanwhile
-				p.drop(b)
-				continue
-			}
+			b, err := c.acquireWritable(ctx, snap, true, now)
 			if err == nil {
 				return b, nil
 			}
-			if len(c.servers) == 1 || ctx.Err() != nil || !unreachableServer(err) {
+			if err == errSucceeded {
+				continue
+			}
+			if ctx.Err() != nil || !unreachableServer(err) {
 				return nil, err
 			}
 			if first == nil {

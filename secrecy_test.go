@@ -53,9 +53,7 @@ func TestNoPasswordIsInAnythingThatAHandleSays(t *testing.T) {
 	wrong := func(dsn string) string { return as(t, dsn, c.User, marker) }
 	escaped := func(dsn string) string { return strings.ReplaceAll(url.QueryEscape(dsn), "+", "%20") }
 	nobody := fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", c.User, marker, closed, c.Database)
-	require.NoError(t, c.Primary.Exec("create role secretive login password '"+marker+"'"))
-	t.Cleanup(func() { require.NoError(t, c.Primary.Exec("drop role secretive")) })
-	require.NoError(t, c.WaitForCatchUp())
+	define(t, c, "create role secretive login password '"+marker+"'", "drop role secretive")
 	right := as(t, c.DSN(), "secretive", marker)
 
 	for name, dsn := range map[string]string{

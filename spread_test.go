@@ -61,11 +61,11 @@ func TestEqualReplicasGetEqualShares(t *testing.T) {
 	t.Logf("%-12s %10s %8s %9s %9s %8s", "balancer", "goroutines", "reads", "replica1", "replica2", "off even")
 	for _, b := range []struct {
 		name string
-		off  float64 // of the even share; of latency at one goroutine only that no replica starves is asked
-	}{{"least_busy", 0.05}, {"round_robin", 0.05}, {"random", 0.15}, {"latency", 0.95}} {
+		off  float64 // of the even share
+	}{{"least_busy", 0.05}, {"round_robin", 0.05}, {"random", 0.15}, {"latency", 0.75}} {
 		for _, goroutines := range []int{1, 8, 32} {
 			db := handle(t, c, "balancer="+b.name)
-			reads, query := 1600, slowPortSQL
+			reads, query, off := 1600, slowPortSQL, b.off
 			if goroutines == 1 {
 				query = portSQL
 			}
@@ -75,6 +75,7 @@ func TestEqualReplicasGetEqualShares(t *testing.T) {
 					reads = 8000 // the choice is chance alone
 				case "latency":
 					reads = 16000 // one slow answer costs a replica its reads for a second: there must be several
+					off = 0.95    // and chance decides how many: none starves, more is not promised
 				}
 			}
 			served := spread(t, db, query, goroutines, reads)
@@ -83,7 +84,7 @@ func TestEqualReplicasGetEqualShares(t *testing.T) {
 			even := float64(reads) / 2
 			t.Logf("%-12s %10d %8d %9d %9d %7.1f%%", b.name, goroutines, reads, one, two, 100*math.Abs(float64(one)-even)/even)
 			require.Equal(t, reads, one+two, "reads on the primary")
-			assert.InDelta(t, even, one, even*b.off, "%s with %d goroutines", b.name, goroutines)
+			assert.InDelta(t, even, one, even*off, "%s with %d goroutines", b.name, goroutines)
 		}
 	}
 }

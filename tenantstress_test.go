@@ -88,9 +88,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 func tenantCluster(t *testing.T) *pgsplittest.Cluster {
 	c := rough(t)
-	require.NoError(t, c.Primary.Exec(tenantSchema))
-	t.Cleanup(func() { require.NoError(t, c.Primary.Exec("drop table note; drop function enter(text)")) })
-	require.NoError(t, c.WaitForCatchUp())
+	define(t, c, tenantSchema, "drop table note; drop function enter(text)")
 	return c
 }
 

@@ -131,7 +131,7 @@ func (c *Conn) demand(snap *snapshot) demand {
 	switch {
 	case c.session != nil:
 		return c.cluster.ages(c.session.demand(snap), snap)
-	case !c.cluster.tracksWrites():
+	case !c.cluster.tracks:
 		return demand{}
 	}
 	return c.cluster.ages(c.concerned(c.beginning), snap)

@@ -12,7 +12,7 @@ import (
 // watchRows returns rows of the primary. Where a mark depends on it, it sees when they end: an INSERT … RETURNING
 // commits after its last row was produced.
 func (c *Conn) watchRows(b *backend, rows driver.Rows) driver.Rows {
-	if !b.dirty || !c.cluster.tracksWrites() && len(b.touched.sessions) == 0 || c.st.Read() && !c.mayWrite() && b.txStatus() != 'I' {
+	if !b.dirty || !c.cluster.tracks && len(b.touched.sessions) == 0 || c.st.Read() && !c.mayWrite() && b.txStatus() != 'I' {
 		c.finish(b, nil)
 		return rows
 	}
