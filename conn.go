@@ -310,13 +310,11 @@ func (c *Conn) retire(own *server) {
 	if now.Sub(c.returned) >= briefly {
 		returned = c.returned
 	}
-	c.cluster.tasks.run(func() {
-		for _, s := range c.cluster.servers {
-			if s != own {
-				s.retire(c.born, returned)
-			}
+	for _, s := range c.cluster.servers {
+		if s != own {
+			s.retire(c.born, returned)
 		}
-	})
+	}
 }
 
 // Begin is BeginTx without options. database/sql calls BeginTx.

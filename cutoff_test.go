@@ -11,18 +11,18 @@ import (
 	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
-// cutOff has a server run something to its end whose answer is lost with the connection, and pgx's wish to cancel it, too.
+// cutOff has a server run something that sleeps to its end whose answer is lost with the connection, and pgx's wish to cancel it, too.
 func cutOff(t *testing.T, s *pgsplittest.Server, text string, run func() error) error {
 	t.Helper()
-	running := func() bool {
-		return ask(t, s, "select count(*) from pg_stat_activity where state = 'active' and query like '%s' and pid <> pg_backend_pid()", text) != "0"
+	running := func(where string) bool {
+		return ask(t, s, "select count(*) from pg_stat_activity where %s and query like '%s' and pid <> pg_backend_pid()", where, text) != "0"
 	}
 	done := make(chan error, 1)
 	go func() { done <- run() }()
-	eventually(t, running)
+	eventually(t, func() bool { return running("wait_event = 'PgSleep'") }) // it executes; while it is prepared it is active, too
 	require.NoError(t, s.Proxy().Refuse())
 	s.Proxy().Cut()
-	eventually(t, func() bool { return !running() })
+	eventually(t, func() bool { return !running("state = 'active'") })
 	require.NoError(t, s.Proxy().Heal())
 	return <-done
 }

@@ -263,14 +263,15 @@ func (s *server) trimIdle() {
 // retire is told that database/sql has closed a driver connection that was made at born and, if that was a while ago, given
 // back last at returned. With plain pgx a connection to the server ends with it, for being too old, idle for too long, or
 // one too many. Here one goes of those that are as old, or idle for as long: the one used last among them, since several
-// driver connections may be closed at once, in any order, and each is to find one.
+// driver connections may be closed at once, in any order, and each is to find one. It is taken away at once: who comes next, often
+// the one that had the driver connection closed, would use it again.
 func (s *server) retire(born, returned time.Time) {
 	s.mu.Lock()
 	for i := len(s.idle) - 1; i >= 0; i-- {
 		if b := s.idle[i]; b.opened.Before(born) || !b.idled.After(returned) {
 			s.idle = slices.Delete(s.idle, i, i+1)
 			s.mu.Unlock()
-			s.discard(b)
+			s.cluster.tasks.run(func() { s.discard(b) }) // the server may be silent
 			return
 		}
 	}
