@@ -141,14 +141,16 @@ func (l lagCase) measure(t *testing.T, c *pgsplittest.Cluster, db *sql.DB) *diff
 		go func() { done <- d.written.write(ctx, conn) }()
 	}
 	d.probe(t, lagInterval)
-	before := d.monitors()
+	before, began := d.monitors(), time.Now()
 	if l.begin != nil {
 		require.NoError(t, l.begin(), l.name)
 	}
 	span := 1500 * time.Millisecond
 	switch {
 	case l.stopped && l.frozen == 0:
-		d.until = time.Now() // lag is measured to its last answer: nobody knows what comes after that
+		// Lag is measured to its last answer: nobody knows what comes after that. Its processes stop one by one, and what those
+		// that go on still commit may be sent to nobody.
+		d.until = began
 		d.at = max(before, d.monitors())
 		span = 4 * time.Second
 	case l.stopped:
