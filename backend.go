@@ -26,6 +26,7 @@ type backend struct {
 	queryer  driver.QueryerContext
 	resetter driver.SessionResetter
 
+	ahead  *readAhead
 	state  atomic.Int32
 	doomed atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
 
@@ -58,8 +59,8 @@ type backend struct {
 	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
 }
 
-func newBackend(s *server, dc driver.Conn, raw net.Conn) *backend {
-	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: raw, opened: time.Now(), plans: s.cluster.schema.Load()}
+func newBackend(s *server, dc driver.Conn, d *dialed) *backend {
+	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: d.conn, ahead: d.ahead, opened: time.Now(), plans: s.cluster.schema.Load()}
 	b.execer, _ = dc.(driver.ExecerContext)
 	b.queryer, _ = dc.(driver.QueryerContext)
 	b.resetter, _ = dc.(driver.SessionResetter)

@@ -115,6 +115,19 @@ func define(t testing.TB, c *pgsplittest.Cluster, create, drop string) {
 	require.NoError(t, c.WaitForCatchUp())
 }
 
+// impatient has replicas cancel statements that are in the way of recovery at once, until the end of the test.
+func impatient(t testing.TB, c *pgsplittest.Cluster) {
+	t.Helper()
+	for _, r := range c.Replicas {
+		_, err := r.SetParameter("max_standby_streaming_delay", "0")
+		require.NoError(t, err)
+		t.Cleanup(func() {
+			_, err := r.SetParameter("max_standby_streaming_delay", "30s")
+			require.NoError(t, err)
+		})
+	}
+}
+
 // within waits until no replica's lag is beyond a bound. After a handle's first look at a cluster in which nobody has committed for a
 // while, but something was written to the log just now, it may be: all that is known then is the time of the last commit.
 func within(t testing.TB, db *sql.DB, bound time.Duration) {

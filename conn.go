@@ -68,6 +68,7 @@ type Conn struct {
 	opened   touched
 
 	candidates []Candidate
+	readRows   readRows
 	names      []string           // of relations, used again and again
 	reading    statement.Analysis // room for that of a text that is not remembered
 }

@@ -8,8 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// dialed carries the socket of a connection attempt out of pgx's dial function.
-type dialed struct{ conn net.Conn }
+// dialed carries what belongs to a connection attempt out of pgx.
+type dialed struct {
+	conn  net.Conn // the socket
+	ahead *readAhead
+}
 
 type dialedKey struct{}
 

@@ -288,7 +288,7 @@ func (c *Cluster) addServer(cfg *pgx.ConnConfig) {
 	} else {
 		watch.RuntimeParams["application_name"] = monitorName
 	}
-	s := newServer(c, len(c.servers), serverName(cfg), stdlib.GetConnector(*cfg), stdlib.GetConnector(*watch))
+	s := newServer(c, len(c.servers), serverName(cfg), stdlib.GetConnector(*cfg, stdlib.OptionBeforeConnect(inFront)), stdlib.GetConnector(*watch))
 	s.weight = c.cfg.weightOf(s.name, cfg.Host)
 	c.servers = append(c.servers, s)
 }

@@ -29,7 +29,8 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 		}
 		g := c.glance(b.srv)
 		b.await()
-		rows, err := b.query(ctx, query, args, p, c.repeatable())
+		b.ahead.arm()
+		rows, err := b.ahead.first(b.query(ctx, query, args, p, c.repeatable()))
 		if !b.answered() {
 			// The monitor closed it while we waited. Should an answer have arrived all the same, it is not used: the
 			// connection below it is gone.
@@ -47,7 +48,7 @@ func (c *Conn) queryReplica(ctx context.Context, d *directives, query string, ar
 				b.timed(clock(), start)
 			}
 			c.sawReplica(g)
-			return rows, 0, 0, nil
+			return c.watchRead(ctx, b, rows), 0, 0, nil
 		}
 		v, lost, pause := judge(ctx, b, err)
 		if v == passOn && !start.IsZero() {

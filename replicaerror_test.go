@@ -122,14 +122,7 @@ func TestAReadWhoseBackendIsTerminatedRunsOnTheOtherReplica(t *testing.T) {
 
 func TestAReadInConflictWithRecoveryRunsElsewhere(t *testing.T) {
 	c := rough(t)
-	for _, r := range c.Replicas {
-		_, err := r.SetParameter("max_standby_streaming_delay", "0")
-		require.NoError(t, err)
-		t.Cleanup(func() {
-			_, err := r.SetParameter("max_standby_streaming_delay", "30s")
-			require.NoError(t, err)
-		})
-	}
+	impatient(t, c)
 	require.NoError(t, c.Primary.Exec("create table if not exists conflict as select 1 as v; grant all on conflict to public"))
 	require.NoError(t, c.WaitForCatchUp())
 	db := handle(t, c)

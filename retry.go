@@ -25,6 +25,9 @@ const (
 	askPrimary
 )
 
+// queryCanceled is the SQLSTATE of a timeout or a cancel request; conflicts with recovery have 40001.
+const queryCanceled = "57014"
+
 // fullPause is how long a replica without a free connection slot is left alone.
 const fullPause = time.Second
 
@@ -37,7 +40,7 @@ func judge(ctx context.Context, b *backend, err error) (v verdict, lost bool, pa
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
 		switch code := pgErr.Code; {
-		case code == "57014": // query_canceled: a timeout or a cancel request; conflicts with recovery have 40001
+		case code == queryCanceled:
 			return passOn, false, 0
 		case code == "53300": // too_many_connections
 			return elsewhere, true, fullPause

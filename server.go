@@ -174,7 +174,7 @@ func (s *server) dial(ctx context.Context) (*backend, error) {
 		}
 		return nil, err
 	}
-	b := newBackend(s, dc, dial.conn)
+	b := newBackend(s, dc, dial)
 	if d := s.cluster.cfg.PoolMaxConnLifetime; d > 0 {
 		if j := s.cluster.cfg.PoolMaxConnLifetimeJitter; j > 0 {
 			d += rand.N(j)

@@ -251,7 +251,12 @@ func execIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, 
 
 func queryIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, p *prepared) (driver.Rows, error) {
 	return inReplicaTx(ctx, t, query,
-		func(b *backend) (driver.Rows, error) { return b.query(ctx, query, args, p, false) },
+		func(b *backend) (driver.Rows, error) {
+			if !t.used {
+				b.ahead.arm()
+			}
+			return b.ahead.first(b.query(ctx, query, args, p, false))
+		},
 		func() (driver.Rows, error) { return t.conn.query(ctx, query, args, p) })
 }
 
