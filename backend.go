@@ -26,9 +26,10 @@ type backend struct {
 	queryer  driver.QueryerContext
 	resetter driver.SessionResetter
 
-	ahead  *readAhead
-	state  atomic.Int32
-	doomed atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
+	ahead   *readAhead
+	state   atomic.Int32
+	resting atomic.Bool // it is nobody's, and not among its server's idle ones: whoever wakes it has it
+	doomed  atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
 
 	superseded atomic.Bool // its server was the primary and has a successor: see supersede
 
@@ -42,7 +43,7 @@ type backend struct {
 	pin      statement.Pin     // session state that it carries
 	plans    uint64            // the schema change of this handle that its cached plans are as new as
 	prepared map[string]*shape // by the text: statements of Stmts
-	used     time.Time         // when it was last checked out
+	used     time.Time         // when it was last checked out of the idle ones; zero: never, and pgx asks a new one, too
 	idled    time.Time         // when it was last put back
 	expires  time.Time         // zero: never
 	touched  touched           // what that may have changed which made it dirty
@@ -190,14 +191,22 @@ func (b *backend) guarded(wait func() error) error {
 // those that were idle for more than a second. The ping has a deadline of its own, so that a server that went silent
 // costs a bounded time.
 func (b *backend) reset(ctx context.Context, now time.Time) error {
-	if b.resetter == nil {
+	idle := now.Sub(b.used) > pingAfter
+	b.used = now
+	if b.resetter == nil || b.srv.bare && !idle {
 		return nil
 	}
-	if now.Sub(b.used) > time.Second {
+	if idle {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, b.srv.pingTimeout())
 		defer cancel()
 	}
-	b.used = now
+	if b.srv.bare {
+		return b.pg.PgConn().Ping(ctx)
+	}
 	return b.resetter.ResetSession(ctx)
 }
+
+// pingAfter is how long a connection may have been idle without being asked whether it lives: pgx's measure, which it keeps
+// a clock of its own for, so that pgx itself is asked only where hooks of others may hang on to it.
+const pingAfter = time.Second

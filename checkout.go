@@ -53,7 +53,9 @@ func (c *Conn) borrowPrimary(ctx context.Context) (*backend, error) {
 	var b *backend
 	var err error
 	if cl := c.cluster; len(cl.servers) == 1 {
-		b, err = cl.servers[0].acquire(ctx, true, time.Time{})
+		if b, err = c.awake(ctx); b == nil && err == nil {
+			b, err = cl.servers[0].acquire(ctx, true, time.Time{})
+		}
 	} else {
 		now := clock()
 		cl.touch(now)
@@ -211,6 +213,7 @@ func (c *Conn) fail(b *backend, err error) error {
 // settle ends what was under way without our seeing its end: a pgx connection handed out through Raw, rows of a write
 // on a connection that is not pgx's. It is called when the next thing happens on this Conn.
 func (c *Conn) settle() {
+	c.plain = false
 	if c.raw {
 		c.raw = false
 		c.cluster.wroteRaw()
@@ -236,6 +239,9 @@ func (c *Conn) returnReader() {
 // endCheckout gives back what this checkout has borrowed, and returns when; zero: it had nothing. It may be called any number
 // of times.
 func (c *Conn) endCheckout() (at time.Time) {
+	if c.plain {
+		return c.endPlain()
+	}
 	c.settle()
 	if b := c.reader; b != nil {
 		c.reader, at = nil, clock()
@@ -261,6 +267,6 @@ func (c *Conn) endCheckout() (at time.Time) {
 		return at
 	}
 	c.primary, at = nil, clock()
-	b.srv.release(b, at)
+	c.giveBack(b, at)
 	return at
 }

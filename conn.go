@@ -38,6 +38,12 @@ type Conn struct {
 	tx      *Tx          // open transaction of BeginTx
 	session *sessionPart // that the statement at hand belongs to
 
+	rested *backend // see rest: the connection of the checkout before, if there is none in this one
+
+	prepared map[string]*prepared // by the text: what it holds Stmts of
+	returned time.Time            // when it was given back last; zero: never, or a wrapper drops IsValid
+
+	plain   bool // this checkout has run one plain text, with success, and nothing else
 	sticky  bool // this checkout has used the primary: it stays there
 	changed bool // the open transaction has changed the schema
 	lost    bool // the primary's connection of this checkout died: the checkout is over
@@ -61,11 +67,9 @@ type Conn struct {
 	looked    time.Time           // when a replica was picked last, as clock told
 	until     time.Time           // when it gives up waiting for a server; zero: it has not waited yet
 
-	prepared map[string]*prepared // by the text: what it holds Stmts of
-	returned time.Time            // when it was given back last; zero: never, or a wrapper drops IsValid
-	born     time.Time            // when database/sql made it
-	died     *pgx.Conn            // once it is closed: see dead
-	opened   touched
+	born   time.Time // when database/sql made it
+	died   *pgx.Conn // once it is closed: see dead
+	opened touched
 
 	candidates []Candidate
 	readRows   readRows
@@ -112,115 +116,6 @@ func (c *Conn) Conn() *pgx.Conn {
 	return b.pg
 }
 
-// ExecContext runs a statement on the primary.
-func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	return c.exec(ctx, query, args, c.own(query))
-}
-
-func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
-	c.settle()
-	c.until = time.Time{}
-	d := directivesOf(ctx)
-	c.session = c.cluster.sessionOf(d)
-	c.analyze(query)
-	// Who runs a read without looking at its rows wants an effect of it.
-	c.sure = c.sure && !c.st.Read()
-	if t := c.tx; t != nil && t.replica {
-		return execIn(ctx, t, query, args, p)
-	}
-	reason := ReasonExec
-	if c.inTransaction() {
-		reason = ReasonTransaction
-	}
-	for attempt := 1; ; attempt++ {
-		b, err := c.usePrimary(ctx)
-		if err != nil {
-			return nil, err
-		}
-		fresh := !c.sticky && b.pin == 0
-		c.note(b, query)
-		c.cluster.traceRoute(ctx, d, b, reason, query, attempt)
-		res, err := b.exec(ctx, query, args, p, c.repeatable())
-		c.finish(b, err)
-		c.sawPrimary()
-		if err != nil && c.again(ctx, d, b, query, err, fresh, attempt) {
-			continue
-		}
-		return res, c.fail(b, err)
-	}
-}
-
-// QueryContext runs a query on a replica if it is a read that a replica may serve now, else on the primary.
-func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	return c.query(ctx, query, args, c.own(query))
-}
-
-func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Rows, error) {
-	c.settle()
-	c.until = time.Time{}
-	d := directivesOf(ctx)
-	c.session = c.cluster.sessionOf(d)
-	c.analyze(query)
-	if t := c.tx; t != nil && t.replica {
-		return queryIn(ctx, t, query, args, p)
-	}
-	reason := c.route(c.st, d)
-	attempt := 1
-	if reason == ReasonReplica && c.refused(query) {
-		reason = ReasonRefused
-	}
-	if reason == ReasonReplica {
-		if c.lost {
-			return nil, driver.ErrBadConn
-		}
-		var taken bool
-		for again := true; again; {
-			var rows driver.Rows
-			var err error
-			rows, reason, attempt, err = c.queryReplica(ctx, d, query, args, p)
-			if rows != nil || err != nil {
-				return rows, err
-			}
-			if again = c.awaitReplica(ctx); again {
-				continue
-			}
-			if taken, again, err = c.fallBack(ctx, d, reason); err != nil {
-				return nil, err
-			}
-		}
-		if taken {
-			return c.cluster.fallback.untilClosed(c.queryPrimary(ctx, d, reason, query, args, p, attempt))
-		}
-	}
-	return c.queryPrimary(ctx, d, reason, query, args, p, attempt)
-}
-
-// queryPrimary runs a query on the primary.
-func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, query string, args []driver.NamedValue, p *prepared, attempt int) (driver.Rows, error) {
-	for first := attempt; ; attempt++ {
-		b, err := c.usePrimary(ctx)
-		if err != nil {
-			return nil, err
-		}
-		fresh := !c.sticky && b.pin == 0
-		c.note(b, query)
-		c.cluster.traceRoute(ctx, d, b, reason, query, attempt)
-		rows, err := b.query(ctx, query, args, p, c.repeatable())
-		if err == nil {
-			if c.refusal != "" && c.refuser != nil && c.cluster.upToDate(c.refuser, time.Now()) {
-				c.cluster.refusals.remember(statement.Fingerprint(query), query, c.refusal, time.Now())
-			}
-			rows = c.watchRows(b, rows)
-			c.sawPrimary()
-			return rows, nil
-		}
-		c.finish(b, err)
-		if !c.again(ctx, d, b, query, err, fresh, attempt-first+1) {
-			return nil, c.fail(b, err)
-		}
-	}
-}
-
 // Ping asks the primary whether it answers.
 func (c *Conn) Ping(ctx context.Context) error {
 	c.settle()
@@ -250,10 +145,13 @@ func (c *Conn) CheckNamedValue(*driver.NamedValue) error { return nil }
 
 // ResetSession begins a checkout.
 func (c *Conn) ResetSession(ctx context.Context) error {
-	c.endCheckout() // also settles doubts that the catalog has answered since
 	if c.cluster.over.Load() {
 		return driver.ErrBadConn
 	}
+	if c.rested != nil {
+		return nil // the checkout before has ended, and left nothing
+	}
+	c.endCheckout() // also settles doubts that the catalog has answered since
 	b := c.primary
 	if b == nil {
 		return nil
@@ -287,6 +185,7 @@ func (c *Conn) Close() error {
 		c.primary, own = nil, b.srv
 		own.drop(b)
 	}
+	c.part()
 	for text := range c.prepared { // database/sql has closed them; a wrapper may not have
 		delete(c.prepared, text)
 		c.letGo(text)

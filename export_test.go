@@ -71,3 +71,6 @@ func (c *Cluster) SamplerDelay(server int) (late, overdue, answering time.Durati
 	}
 	return late, max(0, asking-due), now - asking
 }
+
+// RanPlain says whether the checkout has gone the short way so far.
+func (c *Conn) RanPlain() bool { return c.plain }

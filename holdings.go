@@ -121,6 +121,7 @@ func (s *server) tidyIdle() {
 func (s *server) popUntidy() *backend {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.gather()
 	i := slices.IndexFunc(s.idle, (*backend).untidy)
 	if i < 0 {
 		return nil

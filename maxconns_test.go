@@ -147,8 +147,11 @@ func TestReadsMoveToAnotherServerRatherThanWait(t *testing.T) {
 	require.NoError(t, open[2].Close())
 	require.NoError(t, <-waiting)
 
+	tx := begin(t, t.Context(), db, nil) // else the read below would take the primary's
 	long := make(chan error, 1)
 	go func() { _, err := read(t.Context()); long <- err }()
+	eventually(t, func() bool { return serverStats(db, 1).Waiting+serverStats(db, 2).Waiting == 1 })
+	require.NoError(t, tx.Rollback())
 	_, err = db.ExecContext(t.Context(), "insert into entry (v) values (1)")
 	require.NoError(t, err, "and the primary stays free for writes")
 	for _, rows := range open[:2] {

@@ -288,7 +288,12 @@ func (c *Cluster) addServer(cfg *pgx.ConnConfig) {
 	} else {
 		watch.RuntimeParams["application_name"] = monitorName
 	}
-	s := newServer(c, len(c.servers), serverName(cfg), stdlib.GetConnector(*cfg, stdlib.OptionBeforeConnect(inFront)), stdlib.GetConnector(*watch))
+	var opts []stdlib.OptionOpenDB
+	if len(c.cfg.Servers) > 1 {
+		opts = append(opts, stdlib.OptionBeforeConnect(inFront))
+	}
+	s := newServer(c, len(c.servers), serverName(cfg), stdlib.GetConnector(*cfg, opts...), stdlib.GetConnector(*watch))
+	s.bare = true
 	s.weight = c.cfg.weightOf(s.name, cfg.Host)
 	c.servers = append(c.servers, s)
 }

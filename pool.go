@@ -10,8 +10,8 @@ import (
 
 // What a server keeps of its backend connections, how many there may be, and when they go.
 //
-// Idle ones are a stack, so that what a burst opened sinks to the bottom, is not used any more and goes away. Those in
-// excess of what was in use at once since the last look are closed at each look, the others when their time has come.
+// Idle ones are a stack, so that what a burst opened sinks to the bottom, is not used any more and goes away. Those that were
+// not used since the last look are closed at each look, the others when their time has come.
 
 // spareConns are kept idle until pool_max_conn_idle_time has passed, however few connections are in use: as many as
 // database/sql keeps by default.
@@ -49,17 +49,16 @@ func (s *server) take(ctx context.Context, wait bool) (b *backend, waited bool, 
 		s.mu.Unlock()
 		return nil, false, errClosed
 	}
-	if n := len(s.idle); n > 0 {
-		b = s.idle[n-1]
-		s.idle[n-1] = nil
-		s.idle = s.idle[:n-1]
-		s.peak = max(s.peak, s.busy())
+	if len(s.idle) == 0 {
+		s.gather()
+	}
+	if len(s.idle) > 0 {
+		b = s.pop()
 		s.mu.Unlock()
 		return b, false, nil
 	}
 	if s.room() {
 		s.opening++
-		s.peak = max(s.peak, s.busy())
 		s.mu.Unlock()
 		return nil, false, nil
 	}
@@ -69,13 +68,27 @@ func (s *server) take(ctx context.Context, wait bool) (b *backend, waited bool, 
 	}
 	w := &waiter{ready: make(chan *backend, 1)}
 	s.waiting = append(s.waiting, w)
+	s.sound()
+	s.gather() // what has come to rest before the alarm
+	for len(s.idle) > 0 && len(s.waiting) > 0 {
+		s.next().ready <- s.pop()
+	}
 	life := s.life
 	s.mu.Unlock()
 	b, err = s.await(ctx, w, life)
 	return b, true, err
 }
 
-// busy is how many connections are not idle, room whether there may be one more. The caller holds the lock.
+// pop takes the idle connection that was used last. The caller holds the lock, as for what follows.
+func (s *server) pop() *backend {
+	n := len(s.idle) - 1
+	b := s.idle[n]
+	s.idle[n] = nil
+	s.idle = s.idle[:n]
+	return b
+}
+
+// busy is how many connections are not idle, room whether there may be one more.
 func (s *server) busy() int { return s.size - len(s.idle) + s.opening }
 
 func (s *server) room() bool {
@@ -111,6 +124,7 @@ func (s *server) await(ctx context.Context, w *waiter, life context.Context) (*b
 	s.mu.Lock()
 	if i := slices.Index(s.waiting, w); i >= 0 {
 		s.waiting = slices.Delete(s.waiting, i, i+1)
+		s.sound()
 		s.mu.Unlock()
 		return nil, err
 	}
@@ -135,6 +149,9 @@ func (s *server) opened(b *backend) bool {
 	if b != nil && !s.closed {
 		s.open[b] = struct{}{}
 		s.size++
+		if s.trim == nil {
+			s.trim = time.AfterFunc(s.trimEvery(), func() { s.cluster.tasks.run(s.trimIdle) })
+		}
 	} else {
 		s.serve()
 	}
@@ -153,9 +170,6 @@ func (s *server) put(b *backend) {
 		s.next().ready <- b
 	default:
 		s.idle = append(s.idle, b)
-		if s.trim == nil {
-			s.trim = time.AfterFunc(s.trimEvery(), func() { s.cluster.tasks.run(s.trimIdle) })
-		}
 	}
 	s.mu.Unlock()
 }
@@ -185,6 +199,7 @@ func (s *server) serve() {
 func (s *server) next() *waiter {
 	w := s.waiting[0]
 	s.waiting = slices.Delete(s.waiting, 0, 1)
+	s.sound()
 	return w
 }
 
@@ -207,6 +222,7 @@ func (s *server) dropIdle(t time.Time) {
 
 func (s *server) closeIdle(unwanted func(*backend) bool) {
 	s.mu.Lock()
+	s.gather()
 	var gone []*backend
 	s.idle = slices.DeleteFunc(s.idle, func(b *backend) bool {
 		if unwanted(b) {
@@ -238,22 +254,22 @@ func (s *server) trimEvery() time.Duration {
 	return every
 }
 
-// trimIdle closes the connections that have had their time, and those beyond what was in use at once since it looked last.
-// Its timer runs only while there are idle ones.
+// trimIdle closes the connections that have had their time, and those that were not used since it looked last: those beyond
+// what was in use at once. Its timer runs only while there are connections.
 func (s *server) trimIdle() {
 	now := time.Now()
 	s.mu.Lock()
-	busy := s.busy()
-	surplus := len(s.idle) - max(s.peak-busy, spareConns)
-	s.peak = busy
+	s.gather()
+	surplus, last := len(s.idle)-spareConns, s.trimmed
+	s.trimmed = now
 	s.mu.Unlock()
 	s.closeIdle(func(b *backend) bool {
 		surplus--
-		return surplus >= 0 || s.worn(b, now)
+		return surplus >= 0 && b.idled.Before(last) || s.worn(b, now)
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || len(s.idle) == 0 {
+	if s.closed || s.size == 0 {
 		s.trim = nil
 		return
 	}
@@ -267,6 +283,7 @@ func (s *server) trimIdle() {
 // the one that had the driver connection closed, would use it again.
 func (s *server) retire(born, returned time.Time) {
 	s.mu.Lock()
+	s.gather()
 	for i := len(s.idle) - 1; i >= 0; i-- {
 		if b := s.idle[i]; b.opened.Before(born) || !b.idled.After(returned) {
 			s.idle = slices.Delete(s.idle, i, i+1)

@@ -20,10 +20,7 @@ func (c *Conn) route(st *statement.Analysis, d *directives) Reason {
 		return ReasonSticky
 	}
 	if !st.Read() {
-		if c.unknown != "" && st.Flags&statement.Primary == statement.UnknownFunction {
-			return ReasonUnknownName
-		}
-		return reasonOf(st)
+		return whyPrimary(st, c.unknown)
 	}
 	if c.pending {
 		return ReasonDefinitions
@@ -35,6 +32,14 @@ func (c *Conn) route(st *statement.Analysis, d *directives) Reason {
 		return ReasonReplicaReadsOff
 	}
 	return ReasonReplica
+}
+
+// whyPrimary says why a text that is not a read runs on the primary; unknown is a name in it that the catalog lacks.
+func whyPrimary(st *statement.Analysis, unknown string) Reason {
+	if unknown != "" && st.Flags&statement.Primary == statement.UnknownFunction {
+		return ReasonUnknownName
+	}
+	return reasonOf(st)
 }
 
 // reasonOf says why a statement is not a read.

@@ -36,18 +36,21 @@ type server struct {
 	surveyed atomic.Pointer[survey]
 	unwell   atomic.Pointer[error] // why the one server of a handle could not be surveyed
 
+	bare  bool        // connector is pgx's, without hooks
+	alarm atomic.Bool // somebody waits for a connection, or the handle closes: none may rest, see rest
+
 	parked   atomic.Int64 // backends kept for their session state by driver connections that nobody uses
 	connects atomic.Int64 // backends opened so far
 
 	// What each checkout changes is in cache lines of its own, together: they change hands once for all of it, and what only
 	// is read does not go with them.
 	_        [cacheLine]byte
-	inflight atomic.Int64 // checkouts that hold a backend of this server, or are getting one
+	inflight atomic.Int64 // checkouts that hold a backend of this server, or are getting one; kept where there is a choice
 	mu       sync.Mutex   // of all below
 	idle     []*backend   // the last of them was used last
 	size     int          // of open
 	opening  int          // backends that are being opened, or may be
-	peak     int          // the most backends in use at once since trimIdle has looked
+	trimmed  time.Time    // when trimIdle looked last
 	closed   bool
 	open     map[*backend]struct{}
 	waiting  []*waiter // in the order in which they came
@@ -75,12 +78,18 @@ func newServer(c *Cluster, index int, name string, connector, watcher driver.Con
 // many as it may have, it waits for one or returns errFull. Whoever waits for one counts as in flight, so that a replica
 // without connections does not look idle to all who come meanwhile. now is what clock has just told the caller, or zero.
 func (s *server) acquire(ctx context.Context, wait bool, now time.Time) (*backend, error) {
-	s.inflight.Add(1)
+	s.fly(1)
 	b, err := s.find(ctx, wait, now)
 	if err != nil {
-		s.inflight.Add(-1)
+		s.fly(-1)
 	}
 	return b, err
+}
+
+func (s *server) fly(n int64) {
+	if len(s.cluster.servers) > 1 {
+		s.inflight.Add(n)
+	}
 }
 
 func (s *server) find(ctx context.Context, wait bool, now time.Time) (*backend, error) {
@@ -95,34 +104,45 @@ func (s *server) find(ctx context.Context, wait bool, now time.Time) (*backend, 
 		if waited || now.IsZero() {
 			now = clock()
 		}
-		if b.closed() || s.worn(b, now) {
-			s.discard(b)
-			continue
+		switch fit, err := s.check(ctx, b, now); {
+		case err != nil:
+			return nil, err
+		case fit:
+			return b, nil
 		}
-		if err := b.reset(ctx, now); err != nil {
-			s.discard(b)
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if time.Since(now) >= s.pingTimeout() {
-				return nil, errSilent
-			}
-			// What killed one idle connection has likely killed those that were idle for longer: no ping for each.
-			s.dropIdle(now.Add(-time.Second))
-			continue
-		}
-		if b.plans != s.cluster.schema.Load() {
-			if s.cluster.cfg.AfterConnect != nil {
-				s.discard(b) // the application may have prepared statements on it, so a new one is made
-				continue
-			}
-			if b.refresh(ctx); b.closed() {
-				s.discard(b)
-				return nil, cmp.Or(ctx.Err(), errSilent)
-			}
-		}
-		return b, nil
 	}
+}
+
+// check prepares an idle connection for its next checkout. One that is not fit for it is discarded; an error says that others
+// would not be either.
+func (s *server) check(ctx context.Context, b *backend, now time.Time) (fit bool, err error) {
+	if b.closed() || b.doomed.Load() || s.worn(b, now) {
+		s.discard(b)
+		return false, nil
+	}
+	if err := b.reset(ctx, now); err != nil {
+		s.discard(b)
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if time.Since(now) >= s.pingTimeout() {
+			return false, errSilent
+		}
+		// What killed one idle connection has likely killed those that were idle for longer: no ping for each.
+		s.dropIdle(now.Add(-time.Second))
+		return false, nil
+	}
+	if b.plans != s.cluster.schema.Load() {
+		if s.cluster.cfg.AfterConnect != nil {
+			s.discard(b) // the application may have prepared statements on it, so a new one is made
+			return false, nil
+		}
+		if b.refresh(ctx); b.closed() {
+			s.discard(b)
+			return false, cmp.Or(ctx.Err(), errSilent)
+		}
+	}
+	return true, nil
 }
 
 // pingTimeout bounds the check of an idle connection. A read has somewhere else to go soon; a primary is given time.
@@ -230,14 +250,21 @@ func (s *server) missed() time.Duration {
 
 // release gives a backend back: to the next who asks if it is clean, else it is closed. now is the present, as clock tells it.
 func (s *server) release(b *backend, now time.Time) {
-	s.inflight.Add(-1)
+	s.fly(-1)
+	if s.keep(b, now) {
+		s.put(b)
+	}
+}
+
+// keep says whether a backend that is given back is of use to others; if not, it is closed.
+func (s *server) keep(b *backend, now time.Time) bool {
 	if !b.clean() || b.untidy() && !b.tidyInTime() {
 		s.discard(b)
-		return
+		return false
 	}
 	b.cleanse()
 	b.idled = now
-	s.put(b)
+	return true
 }
 
 // discard closes a backend and forgets it. A connection that pgx is still cleaning up behind our back (it asks the
@@ -255,68 +282,6 @@ func (s *server) discard(b *backend) {
 
 // drop ends a checkout of a backend that is known to be dead or must not be used again.
 func (s *server) drop(b *backend) {
-	s.inflight.Add(-1)
+	s.fly(-1)
 	s.discard(b)
-}
-
-// awaited says whether a read waits for its first row, and lent whether a connection is checked out: a read may be about to
-// wait.
-func (s *server) awaited() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for b := range s.open {
-		if b.state.Load() == backendWaiting {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *server) lent() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.busy() > 0
-}
-
-// abandon is called when the server was found unreachable. Reads that wait on it for their first row come free and run
-// elsewhere, connection attempts end, idle connections are closed. Rows that are being read stay.
-func (s *server) abandon() {
-	s.mu.Lock()
-	s.end()
-	if !s.closed {
-		s.life, s.end = context.WithCancel(s.cluster.life)
-	}
-	for b := range s.open {
-		b.doomed.Store(true)
-		b.kill()
-	}
-	idle := s.idle
-	s.idle = nil
-	s.mu.Unlock()
-	for _, b := range idle {
-		b.hangUp()
-		s.discard(b)
-	}
-}
-
-// refuse has nobody get a connection any more.
-func (s *server) refuse() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-}
-
-// close, after refuse, closes what is idle; what is checked out is closed when it comes back.
-func (s *server) close() {
-	s.mu.Lock()
-	s.end()
-	if s.trim != nil {
-		s.trim.Stop()
-	}
-	idle := s.idle
-	s.idle = nil
-	s.mu.Unlock()
-	for _, b := range idle {
-		s.discard(b)
-	}
 }

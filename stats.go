@@ -107,9 +107,11 @@ func (c *Cluster) Stats() Stats {
 				out.Errors[ErrorClass(class)] = n
 			}
 		}
-		out.Healed, out.InFlight = s.healed.Load(), int(s.inflight.Load())
+		out.Healed = s.healed.Load()
 		s.mu.Lock()
-		out.Open, out.Idle, out.Waiting = s.size, len(s.idle), len(s.waiting)
+		resting := s.resting()
+		out.Open, out.Idle, out.Waiting = s.size, len(s.idle)+resting, len(s.waiting)
+		out.InFlight = s.busy() - resting + len(s.waiting)
 		s.mu.Unlock()
 		out.Opened = s.connects.Load()
 		out.Pinned = int(s.pinned.Load())

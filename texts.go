@@ -24,6 +24,8 @@ type knownText struct {
 	st      *statement.Analysis
 	unknown string // a name that the catalog lacks
 	print   uint64 // its fingerprint
+	plain   bool   // see isPlain
+	alone   Reason // why it is not for replicas where there are none
 }
 
 const (
@@ -64,6 +66,12 @@ func (t *texts) keep(slot int, sql string, judge *catalog.Catalog) {
 	v := judge.Judge(&st)
 	st.Flags, st.Pin = v.Flags, v.Pin
 	k.st, k.unknown, k.print = st.Keep(), v.Unknown, statement.Fingerprint(k.sql)
+	k.plain = k.isPlain()
+	if k.alone = ReasonNoReplica; k.st.Hint == statement.HintPrimary {
+		k.alone = ReasonForced
+	} else if !k.st.Read() {
+		k.alone = whyPrimary(k.st, k.unknown)
+	}
 	t.slots[slot].Store(k)
 }
 

@@ -1,0 +1,94 @@
+package pgsplit
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// On a handle with a single server, where nothing has to be chosen, a connection that is given back rests: it stays within
+// reach of the driver connection that used it, which mostly is the next to need one, and finds it without the server's lock.
+// Resting ones are idle like those in the server's stack. Whoever wakes one has it, so they are taken from there whenever
+// somebody else needs a connection, or they are to be looked at: gather.
+
+// rest has a connection that keep has found good rest. It reports false if somebody has to have it at once, and the caller
+// still has it.
+func (b *backend) rest() bool {
+	b.resting.Store(true)
+	// Who sounds the alarm gathers after that, so that one of both sees the other.
+	return !b.srv.alarm.Load() && !b.doomed.Load() || !b.wake()
+}
+
+// wake takes a connection that rests; false if it does not, or somebody else was quicker.
+func (b *backend) wake() bool { return b.resting.CompareAndSwap(true, false) }
+
+// gather puts what rests among the idle ones, in the order of their use. The caller holds the server's lock, as for sound and
+// resting.
+func (s *server) gather() {
+	if len(s.cluster.servers) > 1 {
+		return
+	}
+	n := len(s.idle)
+	for b := range s.open {
+		if b.resting.Load() && b.wake() {
+			s.idle = append(s.idle, b)
+		}
+	}
+	if len(s.idle) > n {
+		slices.SortStableFunc(s.idle, func(a, b *backend) int { return a.idled.Compare(b.idled) })
+	}
+}
+
+// sound raises the alarm, or ends it.
+func (s *server) sound() { s.alarm.Store(s.closed || len(s.waiting) > 0) }
+
+// resting is how many connections rest.
+func (s *server) resting() (n int) {
+	for b := range s.open {
+		if b.resting.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// giveBack ends a checkout's use of the primary's connection.
+func (c *Conn) giveBack(b *backend, now time.Time) {
+	s := b.srv
+	switch {
+	case len(c.cluster.servers) > 1:
+		s.release(b, now)
+	case !s.keep(b, now):
+	case b.rest():
+		c.rested = b
+	default:
+		s.put(b)
+	}
+}
+
+// awake is the connection that this driver connection used last, if it is nobody's and fit to be used again.
+func (c *Conn) awake(ctx context.Context) (*backend, error) {
+	b := c.rested
+	if b == nil {
+		return nil, nil
+	}
+	c.rested = nil
+	if !b.wake() {
+		return nil, nil
+	}
+	fit, err := b.srv.check(ctx, b, clock())
+	if !fit {
+		return nil, err
+	}
+	return b, nil
+}
+
+// part gives others what rests here: the driver connection closes.
+func (c *Conn) part() {
+	if b := c.rested; b != nil {
+		c.rested = nil
+		if b.wake() {
+			b.srv.put(b)
+		}
+	}
+}
