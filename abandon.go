@@ -20,7 +20,6 @@ func (s *server) awaited() bool {
 func (s *server) lent() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gather()
 	return s.busy() > 0
 }
 
@@ -36,7 +35,6 @@ func (s *server) abandon() {
 		b.doomed.Store(true)
 		b.kill()
 	}
-	s.gather()
 	idle := s.idle
 	s.idle = nil
 	s.mu.Unlock()

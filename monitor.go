@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // monitorConnectTimeout bounds a connection attempt of a monitor; it costs nobody else anything.
@@ -274,32 +273,3 @@ func (m *monitor) hangUp() {
 
 // monitorName is what database administrators see in pg_stat_activity for a monitor's connection.
 const monitorName = "pgsplit monitor"
-
-// addServer adds a server given as a pgx configuration of one host.
-func (c *Cluster) addServer(cfg *pgx.ConnConfig) {
-	cfg = c.pgxServerConfig(cfg)
-	watch := cfg.Copy()
-	watch.Tracer = nil
-	if watch.RuntimeParams == nil {
-		watch.RuntimeParams = map[string]string{}
-	}
-	if name := watch.RuntimeParams["application_name"]; name != "" {
-		watch.RuntimeParams["application_name"] = name + " (" + monitorName + ")"
-	} else {
-		watch.RuntimeParams["application_name"] = monitorName
-	}
-	var opts []stdlib.OptionOpenDB
-	if len(c.cfg.Servers) > 1 {
-		opts = append(opts, stdlib.OptionBeforeConnect(inFront))
-	}
-	s := newServer(c, len(c.servers), serverName(cfg), stdlib.GetConnector(*cfg, opts...), stdlib.GetConnector(*watch))
-	s.bare = true
-	s.weight = c.cfg.weightOf(s.name, cfg.Host)
-	c.servers = append(c.servers, s)
-}
-
-// serverName is a server's address as configured.
-func serverName(cfg *pgx.ConnConfig) string {
-	_, addr := pgconn.NetworkAddress(cfg.Host, cfg.Port)
-	return addr
-}

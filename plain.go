@@ -27,7 +27,7 @@ func (k *knownText) isPlain() bool {
 // plainly returns what is known of a text, and the connection to run it on, if it can go the short way.
 func (c *Conn) plainly(ctx context.Context, query string) (*knownText, *backend) {
 	b := c.rested
-	if b == nil || c.cluster.traces || len(c.prepared) > 0 || directivesOf(ctx) != noDirectives {
+	if b == nil || !b.srv.bare || c.cluster.traces || len(c.prepared) > 0 || directivesOf(ctx) != noDirectives {
 		return nil, nil
 	}
 	k, _, _ := c.cluster.texts.find(query, nil)
@@ -35,12 +35,8 @@ func (c *Conn) plainly(ctx context.Context, query string) (*knownText, *backend)
 		return nil, nil
 	}
 	now := clock()
-	if now.Sub(b.used) > pingAfter || !b.srv.bare || b.closed() || b.doomed.Load() || b.srv.worn(b, now) || len(b.prepared) > 0 ||
-		b.plans != c.cluster.schema.Load() {
-		if !b.rest() {
-			c.rested = nil
-			b.srv.put(b)
-		}
+	if now.Sub(b.used) > pingAfter || b.closed() || b.srv.worn(b, now) || len(b.prepared) > 0 || b.plans != c.cluster.schema.Load() {
+		c.lay(b)
 		return nil, nil // the long way looks after it
 	}
 	b.used = now
@@ -60,14 +56,14 @@ func (c *Conn) queryPlain(ctx context.Context, k *knownText, b *backend, query s
 			return c.answered(b, query, rows), nil
 		}
 	}
-	again, err := c.failed(ctx, noDirectives, b, query, err, true, 1)
+	again, err := c.concluded(ctx, noDirectives, b, query, err, true, 1)
 	if again {
 		return c.queryPrimary(ctx, noDirectives, k.alone, query, args, nil, 2)
 	}
 	return nil, err
 }
 
-func (c *Conn) execPlain(ctx context.Context, _ *knownText, b *backend, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *Conn) execPlain(ctx context.Context, b *backend, query string, args []driver.NamedValue) (driver.Result, error) {
 	b.counts[ReasonExec].Add(1)
 	res, err := b.execer.ExecContext(ctx, query, args)
 	if err == nil {
@@ -77,7 +73,7 @@ func (c *Conn) execPlain(ctx context.Context, _ *knownText, b *backend, query st
 	if c.repeatable() && b.outdated(ctx, err, query) {
 		res, err = b.execOnce(ctx, query, args, nil)
 	}
-	again, err := c.executed(ctx, noDirectives, b, query, err, true, 1)
+	again, err := c.concluded(ctx, noDirectives, b, query, err, true, 1)
 	if again {
 		return c.exec(ctx, query, args, nil)
 	}
@@ -86,9 +82,7 @@ func (c *Conn) execPlain(ctx context.Context, _ *knownText, b *backend, query st
 
 // catchUp does what the short way has left out, for a statement that has failed.
 func (c *Conn) catchUp(ctx context.Context, b *backend, query string, err error) error {
-	c.settle()
-	c.session, c.until = nil, time.Time{}
-	c.analyze(query)
+	c.start(ctx, query)
 	c.note(b, query)
 	b.unsent = false
 	return b.sent(ctx, true, 'I', err)
@@ -104,10 +98,6 @@ func (c *Conn) endPlain() time.Time {
 	now := clock()
 	b.idled = now
 	c.primary, c.sticky = nil, false
-	if b.rest() {
-		c.rested = b
-	} else {
-		b.srv.put(b)
-	}
+	c.lay(b)
 	return now
 }

@@ -62,11 +62,7 @@ func inTheMiddle(t *testing.T, victim *pgsplittest.Server, width int, read func(
 			answer <- read(ctx, fmt.Sprintf("select rpad(v::text, %d) from middle union all select '4' from pg_sleep(case inet_server_port() when %d then 60 else 0 end) /* %s */",
 				width, victim.Port, mark))
 		}()
-		pid := ""
-		eventually(t, func() bool {
-			pid = ask(t, victim, "select coalesce(min(pid)::text, '') from pg_stat_activity where query like '%%%s%%' and wait_event = 'PgSleep'", mark)
-			return pid != "" || len(answer) > 0
-		})
+		pid := caught(t, victim, mark, answer)
 		if pid == "" {
 			require.NoError(t, (<-answer).err)
 			continue // another server's turn

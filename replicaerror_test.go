@@ -37,6 +37,16 @@ func healed(t testing.TB, db *sql.DB, sqlstate, text string, args ...any) (strin
 	return value, routes[len(routes)-1]
 }
 
+// caught waits until a read that sleeps on the victim does so, and returns its pid; "" if another server has answered it.
+func caught[T any](t testing.TB, victim *pgsplittest.Server, mark string, answer <-chan T) (pid string) {
+	t.Helper()
+	eventually(t, func() bool {
+		pid = ask(t, victim, "select coalesce(min(pid)::text, '') from pg_stat_activity where query like '%%%s%%' and wait_event = 'PgSleep'", mark)
+		return pid != "" || len(answer) > 0
+	})
+	return pid
+}
+
 type answer struct {
 	value string
 	err   error
@@ -100,11 +110,7 @@ func TestAReadWhoseBackendIsTerminatedRunsOnTheOtherReplica(t *testing.T) {
 		mark := unique("victim")
 		ctx, tr := follow(t.Context())
 		read := background(ctx, db, fmt.Sprintf("select inet_server_port()::text from pg_sleep(case inet_server_port() when %d then 60 else 0 end) /* %s */", victim.Port, mark))
-		pid := ""
-		eventually(t, func() bool {
-			pid = ask(t, victim, "select coalesce(min(pid)::text, '') from pg_stat_activity where query like '%%%s%%' and state = 'active' and pid <> pg_backend_pid()", mark)
-			return pid != "" || len(read) > 0
-		})
+		pid := caught(t, victim, mark, read)
 		if pid == "" {
 			require.NoError(t, (<-read).err)
 			continue // it was the other's turn

@@ -16,7 +16,7 @@ import (
 func (b *backend) rest() bool {
 	b.resting.Store(true)
 	// Who sounds the alarm gathers after that, so that one of both sees the other.
-	return !b.srv.alarm.Load() && !b.doomed.Load() || !b.wake()
+	return !b.srv.alarm.Load() || !b.wake()
 }
 
 // wake takes a connection that rests; false if it does not, or somebody else was quicker.
@@ -26,7 +26,7 @@ func (b *backend) wake() bool { return b.resting.CompareAndSwap(true, false) }
 // resting.
 func (s *server) gather() {
 	if len(s.cluster.servers) > 1 {
-		return
+		return // none rests
 	}
 	n := len(s.idle)
 	for b := range s.open {
@@ -58,11 +58,18 @@ func (c *Conn) giveBack(b *backend, now time.Time) {
 	switch {
 	case len(c.cluster.servers) > 1:
 		s.release(b, now)
-	case !s.keep(b, now):
-	case b.rest():
+	case s.keep(b, now):
+		c.lay(b)
+	}
+}
+
+// lay has a connection rest here, or gives it to who has to have it at once.
+func (c *Conn) lay(b *backend) {
+	if b.rest() {
 		c.rested = b
-	default:
-		s.put(b)
+	} else {
+		c.rested = nil
+		b.srv.put(b)
 	}
 }
 

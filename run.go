@@ -10,20 +10,26 @@ import (
 
 // How a driver connection runs a statement: on a replica, else on the primary, again where that is safe.
 
-// ExecContext runs a statement on the primary.
-func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if k, b := c.plainly(ctx, query); b != nil {
-		return c.execPlain(ctx, k, b, query, args)
-	}
-	return c.exec(ctx, query, args, c.own(query))
-}
-
-func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
+// start takes up a text.
+func (c *Conn) start(ctx context.Context, query string) *directives {
 	c.settle()
 	c.until = time.Time{}
 	d := directivesOf(ctx)
 	c.session = c.cluster.sessionOf(d)
 	c.analyze(query)
+	return d
+}
+
+// ExecContext runs a statement on the primary.
+func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if _, b := c.plainly(ctx, query); b != nil {
+		return c.execPlain(ctx, b, query, args)
+	}
+	return c.exec(ctx, query, args, c.own(query))
+}
+
+func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
+	d := c.start(ctx, query)
 	// Who runs a read without looking at its rows wants an effect of it.
 	c.sure = c.sure && !c.st.Read()
 	if t := c.tx; t != nil && t.replica {
@@ -42,21 +48,12 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 		c.note(b, query)
 		c.cluster.traceRoute(ctx, d, b, reason, query, attempt)
 		res, err := b.exec(ctx, query, args, p, c.repeatable())
-		again, err := c.executed(ctx, d, b, query, err, fresh, attempt)
+		again, err := c.concluded(ctx, d, b, query, err, fresh, attempt)
+		c.sawPrimary()
 		if !again {
 			return res, err
 		}
 	}
-}
-
-// executed draws the conclusions of a statement without rows, and says whether it is to run again.
-func (c *Conn) executed(ctx context.Context, d *directives, b *backend, query string, err error, fresh bool, attempt int) (again bool, _ error) {
-	c.finish(b, err)
-	c.sawPrimary()
-	if err != nil && c.again(ctx, d, b, query, err, fresh, attempt) {
-		return true, nil
-	}
-	return false, c.fail(b, err)
 }
 
 // QueryContext runs a query on a replica if it is a read that a replica may serve now, else on the primary.
@@ -68,11 +65,7 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 }
 
 func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Rows, error) {
-	c.settle()
-	c.until = time.Time{}
-	d := directivesOf(ctx)
-	c.session = c.cluster.sessionOf(d)
-	c.analyze(query)
+	d := c.start(ctx, query)
 	if t := c.tx; t != nil && t.replica {
 		return queryIn(ctx, t, query, args, p)
 	}
@@ -121,15 +114,14 @@ func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, q
 		if err == nil {
 			return c.answered(b, query, rows), nil
 		}
-		again, err := c.failed(ctx, d, b, query, err, fresh, attempt-first+1)
+		again, err := c.concluded(ctx, d, b, query, err, fresh, attempt-first+1)
 		if !again {
 			return nil, err
 		}
 	}
 }
 
-// answered draws the conclusions of a query of the primary whose first row is there, and failed those of one that has failed:
-// whether it is to run again.
+// answered draws the conclusions of a query of the primary whose first row is there.
 func (c *Conn) answered(b *backend, query string, rows driver.Rows) driver.Rows {
 	if c.refusal != "" && c.refuser != nil && c.cluster.upToDate(c.refuser, time.Now()) {
 		c.cluster.refusals.remember(statement.Fingerprint(query), query, c.refusal, time.Now())
@@ -139,10 +131,71 @@ func (c *Conn) answered(b *backend, query string, rows driver.Rows) driver.Rows 
 	return rows
 }
 
-func (c *Conn) failed(ctx context.Context, d *directives, b *backend, query string, err error, fresh bool, attempt int) (again bool, _ error) {
+// concluded draws those of a statement of the primary whose answer is complete, and says whether it is to run again.
+func (c *Conn) concluded(ctx context.Context, d *directives, b *backend, query string, err error, fresh bool, attempt int) (again bool, _ error) {
 	c.finish(b, err)
-	if c.again(ctx, d, b, query, err, fresh, attempt) {
+	if err != nil && c.again(ctx, d, b, query, err, fresh, attempt) {
 		return true, nil
 	}
 	return false, c.fail(b, err)
+}
+
+func execIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
+	return inReplicaTx(ctx, t, query,
+		func(b *backend) (driver.Result, error) { return b.exec(ctx, query, args, p, false) },
+		func() (driver.Result, error) { return t.conn.exec(ctx, query, args, p) })
+}
+
+func queryIn(ctx context.Context, t *Tx, query string, args []driver.NamedValue, p *prepared) (driver.Rows, error) {
+	return inReplicaTx(ctx, t, query,
+		func(b *backend) (driver.Rows, error) {
+			if !t.used {
+				b.ahead.arm()
+			}
+			return b.ahead.first(b.query(ctx, query, args, p, false))
+		},
+		func() (driver.Rows, error) { return t.conn.query(ctx, query, args, p) })
+}
+
+// inReplicaTx runs a statement of a transaction on a replica. While it is the first one, an unfit statement or a failing
+// replica moves the transaction to the primary.
+func inReplicaTx[T any](ctx context.Context, t *Tx, query string, here func(*backend) (T, error), there func() (T, error)) (T, error) {
+	var none T
+	c, d := t.conn, directivesOf(ctx)
+	move, err := t.moves()
+	if err != nil {
+		return none, err
+	}
+	if move {
+		if err := t.toPrimary(); err != nil {
+			return none, err
+		}
+		return there()
+	}
+	b := t.backend
+	b.carry(c.st.Pin) // a function that nobody can read, say: the connection is closed after the transaction
+	c.cluster.traceRoute(ctx, d, b, ReasonReadOnlyTransaction, query, 1)
+	var res T
+	g := c.glance(b.srv)
+	err = b.guarded(func() (err error) {
+		res, err = here(b)
+		return err
+	})
+	if err == nil {
+		t.used = true
+		c.sawReplica(g)
+		return res, nil
+	}
+	v, lost, pause := judge(ctx, b, err)
+	if lost {
+		c.cluster.suspect(b.srv, err, pause)
+	}
+	if v == passOn || t.used {
+		return none, err
+	}
+	c.cluster.traceRetry(ctx, d, b.srv, query, err)
+	if err := t.toPrimary(); err != nil {
+		return none, err
+	}
+	return there()
 }

@@ -116,7 +116,7 @@ func (s *server) find(ctx context.Context, wait bool, now time.Time) (*backend, 
 // check prepares an idle connection for its next checkout. One that is not fit for it is discarded; an error says that others
 // would not be either.
 func (s *server) check(ctx context.Context, b *backend, now time.Time) (fit bool, err error) {
-	if b.closed() || b.doomed.Load() || s.worn(b, now) {
+	if b.closed() || s.worn(b, now) {
 		s.discard(b)
 		return false, nil
 	}
@@ -129,7 +129,7 @@ func (s *server) check(ctx context.Context, b *backend, now time.Time) (fit bool
 			return false, errSilent
 		}
 		// What killed one idle connection has likely killed those that were idle for longer: no ping for each.
-		s.dropIdle(now.Add(-time.Second))
+		s.dropIdle(now.Add(-pingAfter))
 		return false, nil
 	}
 	if b.plans != s.cluster.schema.Load() {
