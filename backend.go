@@ -56,6 +56,7 @@ type backend struct {
 	tidied   uint64            // holdings.gone as it was when they were looked through
 	mode     pgx.QueryExecMode // pgx's own way to run statements; 0: not asked for yet
 	raw      net.Conn          // the socket below TLS; nil where the connector dials by itself
+	socket   socket            // that one, or the one that pgx knows
 
 	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
 }
@@ -65,6 +66,12 @@ func newBackend(s *server, dc driver.Conn, d *dialed) *backend {
 	b.execer, _ = dc.(driver.ExecerContext)
 	b.queryer, _ = dc.(driver.QueryerContext)
 	b.resetter, _ = dc.(driver.SessionResetter)
+	switch {
+	case b.raw != nil:
+		b.socket.init(b.raw)
+	case b.pg != nil:
+		b.socket.init(b.pg.PgConn().Conn())
+	}
 	return b
 }
 
@@ -190,23 +197,42 @@ func (b *backend) guarded(wait func() error) error {
 // reset prepares an idle backend for its next checkout, as database/sql does with a plain pgx connection: pgx pings
 // those that were idle for more than a second. The ping has a deadline of its own, so that a server that went silent
 // costs a bounded time.
+//
+// pgx finds that a younger one has broken only when a statement fails on it, and repeats some of those, but not all. Here it
+// is found without asking the server: what has broken is readable. See stirs.
 func (b *backend) reset(ctx context.Context, now time.Time) error {
-	idle := now.Sub(b.used) > pingAfter
+	ask, stirs := now.Sub(b.used) > pingAfter, b.stirs(now)
 	b.used = now
-	if b.resetter == nil || b.srv.bare && !idle {
-		return nil
-	}
-	if idle {
+	if ask || stirs {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, b.srv.pingTimeout())
 		defer cancel()
 	}
-	if b.srv.bare {
+	switch {
+	case b.srv.bare && !ask && !stirs:
+		return nil
+	case b.srv.bare:
 		return b.pg.PgConn().Ping(ctx)
+	case stirs && b.pg != nil:
+		if err := b.pg.PgConn().Ping(ctx); err != nil {
+			return err
+		}
+	}
+	if b.resetter == nil {
+		return nil
 	}
 	return b.resetter.ResetSession(ctx)
 }
 
-// pingAfter is how long a connection may have been idle without being asked whether it lives: pgx's measure, which it keeps
-// a clock of its own for, so that pgx itself is asked only where hooks of others may hang on to it.
-const pingAfter = time.Second
+// stirs says whether something has arrived on a connection that nobody uses: most likely its end.
+func (b *backend) stirs(now time.Time) bool { return now.Sub(b.idled) > peekAfter && !b.socket.quiet() }
+
+const (
+	// pingAfter is how long a connection may have been idle without being asked whether it lives: pgx's measure, which it
+	// keeps a clock of its own for, so that pgx itself is asked only where hooks of others may hang on to it.
+	pingAfter = time.Second
+
+	// peekAfter is how long it may have been without a look at its socket. The look is a system call, a hundredth of a query
+	// on the same machine: under full load, when connections are idle for less, nobody pays for it.
+	peekAfter = time.Millisecond
+)

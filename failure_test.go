@@ -126,8 +126,7 @@ func TestAFrozenReplicaDoesNotHoldReadsUp(t *testing.T) {
 
 func TestPrimaryRestartIsSurvivedByReadsAndAwaitedByWrites(t *testing.T) {
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: behaviourSchema})
-	// An idle connection that the restart has ended costs the statement that finds it an error, as with plain pgx.
-	db := handle(t, c, "pool_max_conn_idle_time=1ms")
+	db := handle(t, c)
 	require.NoError(t, c.Primary.Stop())
 	for range 20 {
 		require.True(t, isReplica(t, db), "without a primary")

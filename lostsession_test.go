@@ -1,8 +1,12 @@
 package pgsplit_test
 
 import (
+	"cmp"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -178,23 +182,62 @@ func TestATransactionWhoseBackendDiedCommitsNothing(t *testing.T) {
 	})
 }
 
-// With plain pgx a pooled connection that died while idle is noticed and replaced.
-func TestADeadIdleConnectionOfThePrimaryIsReplaced(t *testing.T) {
-	c := calm(t)
+// With plain pgx a pooled connection that broke while it was idle for less than a second costs the statement that meets it next
+// an error, or has database/sql repeat it. Here nobody notices.
+func TestAConnectionThatBreaksWhileIdleCostsNothing(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: behaviourSchema})
 	application := unique("idle")
-	db := handle(t, c, "application_name="+application)
-	for range 3 {
-		execAll(t, db, "insert into entry (test, v) values ('"+application+"', 1)")
-		ask(t, c.Primary, "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where application_name = '%s'", application)
-		_, err := db.ExecContext(t.Context(), "insert into entry (test, v) values ('"+application+"', 2)")
-		if err != nil {
-			// pgx cannot prove that the statement did not run, so it is not repeated; the next one finds a fresh connection.
-			require.ErrorContains(t, err, "57P01")
-		}
-		execAll(t, db, "insert into entry (test, v) values ('"+application+"', 3)")
-		tx, err := db.BeginTx(t.Context(), nil)
-		require.NoError(t, err)
-		require.NoError(t, tx.Commit())
+	given := pgsplit.NewConfig()
+	given.Primary, given.Replicas = pgxConnector(t, c.Primary), []driver.Connector{pgxConnector(t, c.Replicas[0])}
+	connectors, err := pgsplit.OpenDB(given)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, connectors.Close()) })
+	handles := map[string]*sql.DB{
+		"replicas":        handle(t, c, "application_name="+application),
+		"one server":      open(t, dsnWith(c.Primary.DSN(), "application_name="+application)),
+		"simple protocol": open(t, dsnWith(c.Primary.DSN(), "application_name="+application, "default_query_exec_mode=simple_protocol")),
+		"connectors":      connectors,
 	}
-	require.Equal(t, "3", ask(t, c.Primary, "select count(*) from entry where test = '%s' and v = 3", application), "never twice, never none")
+	for death, kill := range map[string]func(){
+		"terminated": func() { // all, so the monitor's, too
+			ask(t, c.Primary, "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where usename = 'app' and backend_type = 'client backend'")
+		},
+		"server restarted": func() { require.NoError(t, c.Primary.Restart()) },
+	} {
+		for name, db := range handles {
+			test := unique(strings.ReplaceAll(name, " ", ""))
+			text := "insert into entry (test, v) values ('" + test + "', 1)"
+			db.SetMaxIdleConns(8)
+			prepared, err := db.PrepareContext(t.Context(), text)
+			require.NoError(t, err)
+			ways := map[string]func() error{
+				"Exec":           func() error { _, err := db.ExecContext(t.Context(), text); return err },
+				"with arguments": func() error { _, err := db.ExecContext(t.Context(), text+", ($1, $2)", test, 2); return err },
+				"Query":          func() error { return db.QueryRowContext(t.Context(), text+" returning v").Scan(new(int)) },
+				"Stmt":           func() error { _, err := prepared.ExecContext(t.Context()); return err },
+				"transaction": func() error {
+					tx, err := db.BeginTx(t.Context(), nil)
+					if err == nil {
+						_, err = tx.ExecContext(t.Context(), text)
+						err = cmp.Or(err, tx.Commit())
+					}
+					return err
+				},
+			}
+			if death == "server restarted" { // which takes its time
+				delete(ways, "Query")
+				delete(ways, "Stmt")
+			}
+			for way, run := range ways {
+				for range 3 { // in the end the text is known
+					require.NoError(t, run())
+				}
+				kill()
+				require.NoError(t, run(), "%s, %s, %s", death, name, way)
+			}
+			require.NoError(t, prepared.Close())
+			want := strconv.Itoa(4 * len(ways))
+			require.Equal(t, want, ask(t, c.Primary, "select count(*) from entry where test = '%s' and v = 1", test), "%s, %s: each once", death, name)
+		}
+	}
 }

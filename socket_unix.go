@@ -1,0 +1,48 @@
+//go:build unix
+
+package pgsplit
+
+import (
+	"net"
+	"syscall"
+)
+
+// socket looks at a connection's socket without taking anything from it. The zero socket, of a connection that has none that
+// can be looked at, is quiet.
+type socket struct {
+	raw  syscall.RawConn
+	peek func(fd uintptr) bool // made once, so that a look allocates nothing
+	err  error
+	buf  [1]byte
+}
+
+// init has it look at a connection, or at what lies below one with TLS.
+func (s *socket) init(conn net.Conn) {
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = c.NetConn()
+	}
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	s.raw = raw
+	s.peek = func(fd uintptr) bool {
+		_, _, s.err = syscall.Recvfrom(int(fd), s.buf[:], syscall.MSG_PEEK)
+		return true // Go's sockets do not block: the answer is there
+	}
+}
+
+// quiet says whether the connection is open, as far as this end knows, and nothing has arrived on it.
+func (s *socket) quiet() bool {
+	if s.raw == nil {
+		return true
+	}
+	if err := s.raw.Read(s.peek); err != nil {
+		return false
+	}
+	return s.err == syscall.EAGAIN || s.err == syscall.EINTR
+}
