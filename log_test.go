@@ -175,12 +175,10 @@ func TestErrorsOfServersAreCountedByClass(t *testing.T) {
 	}
 	require.Zero(t, before.Healed)
 	r := c.Replicas[0]
-	for range 20 {
-		isReplica(t, db)
-	}
-	require.NoError(t, r.Exec("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app' and application_name !~ 'pgsplit monitor'"))
+	read, pid := untilOn(t, t.Context(), db, r)
+	terminate(t, r, pid)
+	require.NoError(t, (<-read).err)
 	eventually(t, func() bool {
-		isReplica(t, db)
 		for _, s := range pgsplit.ClusterOf(db).Servers() {
 			if s.Name == fmt.Sprintf("127.0.0.1:%d", r.Port) && s.Errors[pgsplit.ErrorShutdown] > 0 {
 				return s.Healed > 0

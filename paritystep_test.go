@@ -225,7 +225,7 @@ func (w *walk) openRows() {
 		w.rows = w.rows[1:]
 		return
 	}
-	text := []string{"select id, v from walk.thing order by id", "update walk.thing set v = v + 1 where id < 3 returning id", "select g from generate_series(1, 3000) g"}[[]int{0, 0, 0, 2, 2, 1}[w.pick(6)]]
+	text := []string{"select id, v from walk.thing order by id", "with u as (update walk.thing set v = v + 1 where id < 3 returning id) select id from u order by id", "select g from generate_series(1, 3000) g"}[[]int{0, 0, 0, 2, 2, 1}[w.pick(6)]]
 	rows, err := w.db.QueryContext(w.Context(), text)
 	w.note("open %s: %s", text, failure(err))
 	if err != nil {

@@ -85,45 +85,54 @@ func TestIdleConnectionsThatAReplicaHasTerminatedCostNoRead(t *testing.T) {
 	c := calm(t)
 	application := unique("terminated")
 	db := handle(t, c, "application_name="+application)
+	opened := func() (n int64) {
+		for i := range c.Servers() {
+			n += serverStats(db, i).Opened
+		}
+		return n
+	}
 	for range 2 {
 		for range 4 {
 			require.True(t, isReplica(t, db))
 		}
+		before := opened()
 		for _, r := range c.Replicas {
 			ask(t, r, "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where application_name = '%s'", application)
 		}
 		who(t, db) // does not fail
 		eventually(t, func() bool { return isReplica(t, db) }, "they serve again")
+		require.Greater(t, opened(), before, "the test has broken nothing")
 	}
-	var healed int64
-	for _, s := range pgsplit.ClusterOf(db).Stats().Servers {
-		healed += s.Healed
+}
+
+// untilOn begins a query on a replica that another replica answers at once, and returns what it will be answered, and the process
+// that sleeps for it.
+func untilOn(t testing.TB, ctx context.Context, db *sql.DB, victim *pgsplittest.Server) (<-chan answer, string) {
+	t.Helper()
+	for {
+		mark := unique("victim")
+		read := background(ctx, db, fmt.Sprintf("select inet_server_port()::text from pg_sleep(case inet_server_port() when %d then 60 else 0 end) /* %s */", victim.Port, mark))
+		if pid := caught(t, victim, mark, read); pid != "" {
+			return read, pid
+		}
+		require.NoError(t, (<-read).err) // it was the other's turn
 	}
-	require.NotZero(t, healed, "the test has broken nothing")
 }
 
 func TestAReadWhoseBackendIsTerminatedRunsOnTheOtherReplica(t *testing.T) {
 	c := calm(t)
 	db := handle(t, c)
 	victim, other := c.Replicas[0], c.Replicas[1]
-	for {
-		mark := unique("victim")
-		ctx, tr := follow(t.Context())
-		read := background(ctx, db, fmt.Sprintf("select inet_server_port()::text from pg_sleep(case inet_server_port() when %d then 60 else 0 end) /* %s */", victim.Port, mark))
-		pid := caught(t, victim, mark, read)
-		if pid == "" {
-			require.NoError(t, (<-read).err)
-			continue // it was the other's turn
-		}
-		terminate(t, victim, pid)
-		a := <-read
-		require.NoError(t, a.err)
-		routes, retries := tr.take()
-		require.Equal(t, fmt.Sprint(other.Port), a.value, "%v %v", routes, retries)
-		require.Len(t, retries, 1)
-		require.Equal(t, "57P01", code(retries[0].Err), "%v", retries[0].Err)
-		return
-	}
+	ctx, tr := follow(t.Context())
+	read, pid := untilOn(t, ctx, db, victim)
+	tr.take()
+	terminate(t, victim, pid)
+	a := <-read
+	require.NoError(t, a.err)
+	routes, retries := tr.take()
+	require.Equal(t, fmt.Sprint(other.Port), a.value, "%v %v", routes, retries)
+	require.Len(t, retries, 1)
+	require.Equal(t, "57P01", code(retries[0].Err), "%v", retries[0].Err)
 }
 
 func TestAReadInConflictWithRecoveryRunsElsewhere(t *testing.T) {

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build unix && !aix
 
 package pgsplit
 
@@ -11,7 +11,7 @@ import (
 // can be looked at, is quiet.
 type socket struct {
 	raw  syscall.RawConn
-	peek func(fd uintptr) bool // made once, so that a look allocates nothing
+	peek func(fd uintptr) // made once, so that a look allocates nothing
 	err  error
 	buf  [1]byte
 }
@@ -30,9 +30,8 @@ func (s *socket) init(conn net.Conn) {
 		return
 	}
 	s.raw = raw
-	s.peek = func(fd uintptr) bool {
-		_, _, s.err = syscall.Recvfrom(int(fd), s.buf[:], syscall.MSG_PEEK)
-		return true // Go's sockets do not block: the answer is there
+	s.peek = func(fd uintptr) {
+		_, _, s.err = syscall.Recvfrom(int(fd), s.buf[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	}
 }
 
@@ -41,7 +40,9 @@ func (s *socket) quiet() bool {
 	if s.raw == nil {
 		return true
 	}
-	if err := s.raw.Read(s.peek); err != nil {
+	// Not Read: it would wait for whoever reads the connection. After a write that took long, pgx leaves a goroutine behind
+	// that does, until something arrives.
+	if err := s.raw.Control(s.peek); err != nil {
 		return false
 	}
 	return s.err == syscall.EAGAIN || s.err == syscall.EINTR
