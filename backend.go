@@ -224,8 +224,11 @@ func (b *backend) reset(ctx context.Context, now time.Time) error {
 	return b.resetter.ResetSession(ctx)
 }
 
-// stirs says whether something has arrived on a connection that nobody uses: most likely its end.
-func (b *backend) stirs(now time.Time) bool { return now.Sub(b.idled) > peekAfter && !b.socket.quiet() }
+// stirs says whether something has arrived on a connection that nobody uses: most likely its end. One that carries session
+// state is left to pgx's rule: that state must not be lost without an error where pgx gives one.
+func (b *backend) stirs(now time.Time) bool {
+	return b.pin == 0 && now.Sub(b.idled) > peekAfter && !b.socket.quiet()
+}
 
 const (
 	// pingAfter is how long a connection may have been idle without being asked whether it lives: pgx's measure, which it

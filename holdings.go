@@ -131,12 +131,17 @@ func (s *server) popUntidy() *backend {
 	return b
 }
 
-// putBack returns an idle connection to its place in the stack; false if the handle has been closed meanwhile.
+// putBack returns an idle connection to its place in the stack, or gives it to who has come to wait for one meanwhile. It is
+// false if nobody may have it any more.
 func (s *server) putBack(b *backend) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || b.doomed.Load() {
 		return false
+	}
+	if len(s.waiting) > 0 {
+		s.next().ready <- b
+		return true
 	}
 	i := slices.IndexFunc(s.idle, func(other *backend) bool { return other.idled.After(b.idled) })
 	if i < 0 {

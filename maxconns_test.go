@@ -267,6 +267,29 @@ func TestWhoWaitsForItselfIsFreedByItsContext(t *testing.T) {
 	execAll(t, db, "insert into entry (v) values (1)")
 }
 
+// The only connection is busy with forgetting a closed Stmt, as if it were in use, and is free after that.
+func TestWhoWaitsForAConnectionThatIsTidiedGetsIt(t *testing.T) {
+	db := open(t, dsnWith(calm(t).Primary.DSN(), "max_conns_per_server=1"))
+	db.SetMaxIdleConns(10)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for i := range 300 {
+		conn := connOf(t, db)
+		stmt, err := db.PrepareContext(ctx, fmt.Sprintf("select $1::int + %d", i))
+		require.NoError(t, err)
+		require.NoError(t, stmt.QueryRowContext(ctx, 1).Scan(new(int)))
+		done := make(chan error, 1)
+		go func() {
+			for began := time.Now(); time.Since(began) < time.Duration(i)*time.Microsecond; { // another moment each time
+			}
+			done <- conn.QueryRowContext(ctx, "select 1").Scan(new(int))
+		}()
+		require.NoError(t, stmt.Close())
+		require.NoError(t, <-done, "%+v", serverStats(db, 0))
+		require.NoError(t, conn.Close())
+	}
+}
+
 func TestABurstUnderTheBoundIsGivenBack(t *testing.T) {
 	db := handle(t, calm(t), "max_conns_per_server=5&pool_health_check_period=100ms")
 	db.SetMaxIdleConns(100)

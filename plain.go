@@ -35,7 +35,7 @@ func (c *Conn) plainly(ctx context.Context, query string) (*knownText, *backend)
 		return nil, nil
 	}
 	now := clock()
-	if now.Sub(b.used) > pingAfter || b.stirs(now) || b.closed() || b.srv.worn(b, now) || len(b.prepared) > 0 || b.plans != c.cluster.schema.Load() {
+	if now.Sub(b.used) > pingAfter || b.closed() || b.stirs(now) || b.srv.worn(b, now) || len(b.prepared) > 0 || b.plans != c.cluster.schema.Load() {
 		c.lay(b)
 		return nil, nil // the long way looks after it
 	}

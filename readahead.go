@@ -29,6 +29,7 @@ type readAhead struct {
 	have   int     // of header
 	ended  bool    // an answer was complete with the last message: the next begins another
 	code   string  // SQLSTATE of the error in the answer at hand; empty: it has none so far
+	warned bool    // that was only a warning
 }
 
 // inFront has a connection that is about to be made read through a readAhead, which goes to the dialed in its context.
@@ -103,14 +104,16 @@ func (a *readAhead) look(b []byte) {
 		}
 		switch a.header[0] {
 		case 'E':
-			a.code = sqlState(b[:min(a.left, len(b))])
+			a.code, a.warned = sqlState(b[:min(a.left, len(b))]), false
 		case 'N':
 			// A backend that is told to quit at once says so in a warning, and sends no error.
-			if code := sqlState(b[:min(a.left, len(b))]); strings.HasPrefix(code, "57P0") {
-				a.code = code
+			if code := sqlState(b[:min(a.left, len(b))]); a.code == "" && strings.HasPrefix(code, "57P0") {
+				a.code, a.warned = code, true
 			}
 		case 'Z':
-			a.ended = true
+			if a.ended = true; a.warned { // by a function of the application's: the server has gone on
+				a.code, a.warned = "", false
+			}
 		}
 	}
 }

@@ -137,6 +137,17 @@ func TestAReadThatIsInterruptedAfterItsFirstRows(t *testing.T) {
 			require.Equal(t, "22012", code(a.err), "%v", a.err)
 		}
 	})
+	t.Run("a warning of its own that sounds like the server's end", func(t *testing.T) {
+		define(t, c, `create function alarming() returns int stable language plpgsql as
+			'begin raise warning using errcode = ''57P01'', message = ''I go''; return 0; end'`, "drop function alarming")
+		db := handle(t, c)
+		require.NoError(t, pgsplit.ClusterOf(db).LoadCatalog(t.Context()))
+		ctx, tr := follow(t.Context())
+		require.Equal(t, taken{three, nil}, all(db)(ctx, "select (v + alarming())::text from middle"))
+		routes, retries := tr.take()
+		require.Equal(t, pgsplit.ReasonReplica, routes[len(routes)-1].Reason)
+		require.Empty(t, retries)
+	})
 	t.Run("in a read-only transaction", func(t *testing.T) {
 		db := handle(t, c, "read_only_tx=replica")
 		inTx := func(before string) func(context.Context, string) taken {

@@ -28,7 +28,7 @@ const Primary = Writes | DDL | Locks | SessionState | ServerLocal | Catalog | Tx
 type Pin uint16
 
 const (
-	PinSetting      Pin = 1 << iota // SET, RESET, set_config without is_local, setseed
+	PinSetting      Pin = 1 << iota // SET, RESET, set_config without is_local, setseed, and what else a session keeps to its end
 	PinRole                         // SET ROLE, SET SESSION AUTHORIZATION
 	PinAdvisoryLock                 // pg_advisory_lock and its kin, not those of a transaction
 	PinListen

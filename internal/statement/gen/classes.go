@@ -117,6 +117,15 @@ var pins = map[string]string{
 	"pg_try_advisory_lock_shared": "PinAdvisoryLock",
 	"set_config":                  "PinSetting",
 	"setseed":                     "PinSetting",
+
+	// A replication origin, a base backup that is under way, and slots that may be temporary belong to the session, too.
+	"pg_replication_origin_session_setup": "PinSetting",
+	"pg_backup_start":                     "PinSetting",
+	"pg_start_backup":                     "PinSetting",
+	"pg_create_physical_replication_slot": "PinSetting",
+	"pg_create_logical_replication_slot":  "PinSetting",
+	"pg_copy_physical_replication_slot":   "PinSetting",
+	"pg_copy_logical_replication_slot":    "PinSetting",
 }
 
 // classify decides for one name, of which the worst volatility of all overloads in all versions is known. Immutable and
