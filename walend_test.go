@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func untilReplica(t testing.TB, c *pgsplittest.Cluster, db *sql.DB, most time.Du
 	t.Helper()
 	count := func() (n []int) {
 		for _, s := range c.Servers() {
-			n = append(n, countIn(s, "pgsplit sample */"))
+			n = append(n, strings.Count(s.Log(), "pgsplit sample */"))
 		}
 		return n
 	}
