@@ -201,33 +201,33 @@ func (b *backend) guarded(wait func() error) error {
 // pgx finds that a younger one has broken only when a statement fails on it, and repeats some of those, but not all. Here it
 // is found without asking the server: what has broken is readable. See stirs.
 func (b *backend) reset(ctx context.Context, now time.Time) error {
-	ask, stirs := now.Sub(b.used) > pingAfter, b.stirs(now)
+	idle, stirs := now.Sub(b.used) > pingAfter, b.stirs(now)
 	b.used = now
-	if ask || stirs {
+	if b.srv.bare && !idle && !stirs || b.resetter == nil {
+		return nil
+	}
+	if idle || stirs {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, b.srv.pingTimeout())
+		ctx, cancel = withTimeAwake(ctx, b.srv.pingTimeout())
 		defer cancel()
 	}
-	switch {
-	case b.srv.bare && !ask && !stirs:
-		return nil
-	case b.srv.bare:
-		return b.pg.PgConn().Ping(ctx)
-	case stirs && b.pg != nil:
-		if err := b.pg.PgConn().Ping(ctx); err != nil {
-			return err
-		}
+	var err error
+	if b.srv.bare || stirs {
+		err = b.pg.PgConn().Ping(ctx)
 	}
-	if b.resetter == nil {
-		return nil
+	if !b.srv.bare && err == nil {
+		err = b.resetter.ResetSession(ctx)
 	}
-	return b.resetter.ResetSession(ctx)
+	if err != nil && ctx.Err() == context.DeadlineExceeded {
+		return errSilent
+	}
+	return err
 }
 
 // stirs says whether something has arrived on a connection that nobody uses: most likely its end. One that carries session
 // state is left to pgx's rule: that state must not be lost without an error where pgx gives one.
 func (b *backend) stirs(now time.Time) bool {
-	return b.pin == 0 && now.Sub(b.idled) > peekAfter && !b.socket.quiet()
+	return b.pin == 0 && b.pg != nil && now.Sub(b.idled) > peekAfter && !b.socket.quiet()
 }
 
 const (

@@ -118,7 +118,8 @@ type Config struct {
 	MonitorInterval time.Duration
 
 	// MonitorTimeout is how long a server may take to answer before the monitor holds it for unreachable, and how long a read
-	// may be without an answer before the monitor looks. At least 1 ms; 0 means the default, 500 ms.
+	// may be without an answer before the monitor looks. A pause of this process does not count. At least 1 ms; 0 means the
+	// default, 500 ms.
 	MonitorTimeout time.Duration
 
 	// AlertLag is the lag of a replica above which Health gives an alert. It changes nothing for reads: see MaxLag. 0: never.

@@ -179,7 +179,7 @@ func (m *monitor) followUp(before, after *snapshot) {
 }
 
 func (m *monitor) survey() *survey {
-	ctx, cancel := context.WithTimeout(m.srv.cluster.life, m.srv.cluster.cfg.MonitorTimeout)
+	ctx, cancel := withTimeAwake(m.srv.cluster.life, m.srv.cluster.cfg.MonitorTimeout)
 	defer cancel()
 	return takeSurvey(ctx, m.conn.PgConn())
 }
@@ -206,7 +206,7 @@ func (m *monitor) sample() (*sample, error) {
 			return nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(c.life, c.cfg.MonitorTimeout)
+	ctx, cancel := withTimeAwake(c.life, c.cfg.MonitorTimeout)
 	defer cancel()
 	if c.cfg.Roles == RolesStatic {
 		_, err := row(ctx, m.conn.PgConn(), aliveSQL)
@@ -239,7 +239,7 @@ func (c *Cluster) sample(ctx context.Context, conn *pgconn.PgConn, opened time.T
 
 func (m *monitor) connect() error {
 	c := m.srv.cluster
-	ctx, cancel := context.WithTimeout(c.life, max(monitorConnectTimeout, c.cfg.MonitorTimeout))
+	ctx, cancel := withTimeAwake(c.life, max(monitorConnectTimeout, c.cfg.MonitorTimeout))
 	defer cancel()
 	dial := &dialed{}
 	dc, err := m.srv.watcher.Connect(context.WithValue(ctx, dialedKey{}, dial))

@@ -125,8 +125,8 @@ func (s *server) check(ctx context.Context, b *backend, now time.Time) (fit bool
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		if time.Since(now) >= s.pingTimeout() {
-			return false, errSilent
+		if err == errSilent {
+			return false, err
 		}
 		// What killed one idle connection has likely killed those that were idle for longer: no ping for each.
 		s.dropIdle(now.Add(-pingAfter))
