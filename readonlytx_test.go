@@ -206,6 +206,41 @@ func TestAReadOnlyTransactionWhoseReplicaDiesLaterFailsAndTheNextWorks(t *testin
 	}
 }
 
+// What it has read is whole, and there is nothing to keep.
+func TestAReadOnlyTransactionWhoseReplicaDiesBeforeItsEndHasEnded(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: behaviourSchema})
+	db := handle(t, c, "read_only_tx=replica", "monitor_timeout=500ms", "monitor_interval=100ms")
+	victim := c.Replicas[0]
+	for name, die := range map[string]func() (revive func() error){
+		"terminated": func() func() error {
+			require.NoError(t, victim.Exec("select pg_terminate_backend(pid, 10000) from pg_stat_activity where usename = 'app' and state like 'idle in transaction%'"))
+			return func() error { return nil }
+		},
+		"killed": func() func() error { require.NoError(t, victim.Kill()); return victim.Start },
+		"frozen": func() func() error { require.NoError(t, victim.Freeze()); return victim.Thaw },
+	} {
+		for _, failed := range []bool{false, true} {
+			for what, end := range map[string]func(*sql.Tx) error{"commit": (*sql.Tx).Commit, "rollback": (*sql.Tx).Rollback} {
+				eventually(t, func() bool { return isReplica(t, db) })
+				tx := begin(t, t.Context(), db, readOnly)
+				require.True(t, isReplica(t, tx), "%s, %s", name, what)
+				if failed {
+					require.Equal(t, "22012", code(tx.QueryRowContext(t.Context(), "select 1/0").Scan(new(int))))
+				}
+				revive := die()
+				err := end(tx)
+				if failed && what == "commit" {
+					require.Error(t, err, "%s, %s: it had failed", name, what)
+				} else {
+					require.NoError(t, err, "%s, %s", name, what)
+				}
+				require.Equal(t, "1", firstValue(t, t.Context(), db, "select 1"))
+				require.NoError(t, revive())
+			}
+		}
+	}
+}
+
 func TestLocalSettingsWorkInAReadOnlyTransactionAndStayInIt(t *testing.T) {
 	db := handle(t, calm(t), "read_only_tx=replica")
 	for _, set := range []string{"set local app.local = 'x'", "select set_config('app.local', 'x', true)"} {

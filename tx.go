@@ -139,9 +139,7 @@ func (t *Tx) Commit() error {
 		return driver.ErrBadConn
 	}
 	if t.replica {
-		err := t.backend.guarded(t.inner.Commit)
-		t.end()
-		return err
+		return t.endOnReplica(t.inner.Commit, t.backend.txStatus() == 'T')
 	}
 	t.conn.hold(&t.backend.touched)
 	err := t.inner.Commit()
@@ -166,18 +164,35 @@ func (t *Tx) Rollback() error {
 		return nil
 	}
 	if t.replica {
-		err := t.backend.guarded(t.inner.Rollback)
-		t.end()
-		if errors.Is(err, errSilent) {
-			return nil // its connection is gone, and the transaction with it
-		}
-		return err
+		return t.endOnReplica(t.inner.Rollback, true)
 	}
 	err := t.inner.Rollback()
 	t.end()
 	t.backend.cleanse()
 	t.conn.changed = false
 	return t.conn.fail(t.backend, err)
+}
+
+// endOnReplica commits or rolls back on a replica. When it fails only now, everything that was read has been delivered, of one
+// snapshot, and there is nothing to keep: the application has lost nothing, and the primary would not have failed. sound says
+// whether it would not: the commit of a transaction in which a statement has failed does.
+func (t *Tx) endOnReplica(end func() error, sound bool) error {
+	b := t.backend
+	sound = sound && !b.closed()
+	err := b.guarded(end)
+	t.end()
+	if err == nil || !sound {
+		return err
+	}
+	v, lost, pause := judge(t.ctx, b, err)
+	if lost {
+		t.conn.cluster.suspect(b.srv, err, pause)
+	}
+	if v != elsewhere {
+		return err
+	}
+	b.srv.went(err)
+	return nil
 }
 
 func (t *Tx) end() {
