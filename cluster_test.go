@@ -91,17 +91,12 @@ func rough(t testing.TB) *pgsplittest.Cluster {
 	return c
 }
 
-// handle opens a handle with further DSN parameters ("a=b&c=d") and waits until all replicas serve. Its monitors are
-// patient, since a busy machine is no reason for a replica to be left out.
+// handle opens a handle with further DSN parameters ("a=b&c=d") and waits until all replicas serve.
 func handle(t testing.TB, c *pgsplittest.Cluster, params ...string) *sql.DB {
 	t.Helper()
-	all := strings.Join(params, "&")
-	if !strings.Contains(all, "monitor_timeout=") {
-		params = append(params, "monitor_timeout=10s")
-	}
 	db := open(t, dsnWith(c.DSN(), params...))
 	replicasServe(t, db, len(c.Replicas))
-	if !strings.Contains(all, "max_lag=") {
+	if !strings.Contains(strings.Join(params, "&"), "max_lag=") {
 		within(t, db, 10*time.Second)
 	}
 	return db

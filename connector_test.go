@@ -36,6 +36,7 @@ func TestAnyConnectorServesAsPrimaryAndReplica(t *testing.T) {
 				cfg.Replicas = append(cfg.Replicas, wrap(pgxConnector(t, r)))
 			}
 			cfg.ReadOnlyTx = pgsplit.RoleReplica
+			cfg.MonitorTimeout = 10 * time.Second
 			db, err := pgsplit.OpenDB(cfg)
 			require.NoError(t, err)
 			defer db.Close()
@@ -143,6 +144,7 @@ func TestServersOfOtherCredentialsAreNamedByWholeDSNs(t *testing.T) {
 	reader := as(t, c.Replicas[0].DSN(), "reader", "reader")
 	db := open(t, dsnWith(c.Primary.DSN(), "replicas="+url.QueryEscape(reader)))
 	replicasServe(t, db, 1)
+	within(t, db, 10*time.Second)
 	require.Equal(t, "reader", firstValue(t, t.Context(), db, "select current_user"))
 	require.Equal(t, "app", firstValue(t, pgsplit.WithPrimary(t.Context()), db, "select current_user"))
 }
@@ -188,10 +190,12 @@ func TestTheEnvironmentStandsInForTheDSN(t *testing.T) {
 	t.Setenv("PGSPLIT_REPLICA_READS", "off")
 	db := open(t, c.Primary.DSN())
 	replicasServe(t, db, 1)
+	within(t, db, 10*time.Second)
 	require.False(t, isReplica(t, db))
 	require.Equal(t, c.Replicas[0].Port, atoi(t, firstValue(t, pgsplit.WithReplica(t.Context()), db, "select inet_server_port()")))
 	db = open(t, dsnWith(c.Primary.DSN(), "replica_reads=on"))
 	replicasServe(t, db, 1)
+	within(t, db, 10*time.Second)
 	require.True(t, isReplica(t, db), "the DSN outranks the environment")
 }
 
@@ -209,6 +213,7 @@ func TestADSNWithTargetSessionAttrsKeepsWorking(t *testing.T) {
 		}
 		db := open(t, text)
 		replicasServe(t, db, 2)
+		within(t, db, 10*time.Second)
 		require.True(t, isReplica(t, db))
 		require.Equal(t, c.Primary.Port, atoi(t, firstValue(t, t.Context(), db, "insert into entry (v) values (1) returning inet_server_port()")))
 	}

@@ -3,6 +3,7 @@ package pgsplit_test
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +23,13 @@ func who(t testing.TB, q interface {
 	return port
 }
 
+// open opens a handle. Its monitors are patient if the DSN does not say how patient they are: a busy machine is no reason for a
+// replica to be left out.
 func open(t testing.TB, dsn string) *sql.DB {
 	t.Helper()
+	if strings.Contains(dsn, "?") && !strings.Contains(dsn, "monitor_timeout=") {
+		dsn = dsnWith(dsn, "monitor_timeout=10s")
+	}
 	db, err := sql.Open("pgsplit", dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -58,6 +64,7 @@ func TestReadsGoToReplicasAndWritesToThePrimary(t *testing.T) {
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 2})
 	db := open(t, c.DSN())
 	replicasServe(t, db, 2)
+	within(t, db, 10*time.Second)
 
 	_, err := db.ExecContext(t.Context(), "create table t (id int primary key, server int default inet_server_port())")
 	require.NoError(t, err)

@@ -70,6 +70,7 @@ func TestOneReplicaThatIsDownLeavesTheOther(t *testing.T) {
 	c := calm(t)
 	db := open(t, dsnWith(c.Primary.DSN(), fmt.Sprintf("replicas=127.0.0.1:%d,127.0.0.1:%d", closedPort(t), c.Replicas[1].Port)))
 	replicasServe(t, db, 1)
+	within(t, db, 10*time.Second)
 	for range 50 {
 		require.Equal(t, c.Replicas[1].Port, who(t, db))
 	}

@@ -103,7 +103,7 @@ func TestAReplicaHintSendsNoWriteToAReplica(t *testing.T) {
 
 func TestTheTraceOfTheHandleAndThatOfTheContextAreBothTold(t *testing.T) {
 	var all trail
-	cfg, err := pgsplit.ParseConfig(calm(t).DSN())
+	cfg, err := pgsplit.ParseConfig(dsnWith(calm(t).DSN(), "monitor_timeout=10s"))
 	require.NoError(t, err)
 	cfg.Trace = all.trace()
 	db, err := pgsplit.OpenDB(cfg)

@@ -145,7 +145,7 @@ func TestChangesOfStateAreLoggedAndHookedOnceAndQueriesNever(t *testing.T) {
 // A hook that takes its time holds up nobody.
 func TestASlowHookHoldsUpNeitherStatementsNorClose(t *testing.T) {
 	c := calm(t)
-	cfg, err := pgsplit.ParseConfig(c.DSN())
+	cfg, err := pgsplit.ParseConfig(dsnWith(c.DSN(), "monitor_timeout=10s"))
 	require.NoError(t, err)
 	stuck, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -156,6 +156,7 @@ func TestASlowHookHoldsUpNeitherStatementsNorClose(t *testing.T) {
 	db, err := pgsplit.OpenDB(cfg)
 	require.NoError(t, err)
 	replicasServe(t, db, 2)
+	within(t, db, 10*time.Second)
 	<-stuck
 	require.True(t, isReplica(t, db))
 	closeSoon(t, db)

@@ -176,7 +176,7 @@ func (c counted) Write(b []byte) (int, error) {
 // the others are not.
 func TestOnlyTheConnectionThatIsUsedIsChecked(t *testing.T) {
 	c := calm(t)
-	cfg, err := pgsplit.ParseConfig(dsnWith(c.DSN(), "monitor_interval=1h&max_lag=0&pool_health_check_period=1h"))
+	cfg, err := pgsplit.ParseConfig(dsnWith(c.DSN(), "monitor_interval=1h&max_lag=0&pool_health_check_period=1h&monitor_timeout=10s"))
 	require.NoError(t, err)
 	writes := make([]atomic.Int64, len(cfg.Servers))
 	for i, s := range cfg.Servers {

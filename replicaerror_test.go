@@ -269,6 +269,7 @@ func handleAs(t testing.TB, c *pgsplittest.Cluster, user, password string, param
 	t.Helper()
 	db := open(t, dsnWith(as(t, c.DSN(), user, password), params...))
 	replicasServe(t, db, len(c.Replicas))
+	within(t, db, 10*time.Second)
 	return db
 }
 

@@ -22,8 +22,13 @@ import (
 	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
+// open opens a handle and waits until a replica serves. Its monitors are patient, since a busy machine is no reason for the
+// replica to be left out.
 func open(t *testing.T, dsn string) *sql.DB {
 	t.Helper()
+	if !strings.Contains(dsn, "monitor_timeout=") {
+		dsn += "&monitor_timeout=10s"
+	}
 	db, err := sql.Open("pgsplit", dsn+"&max_lag=0")
 	require.NoError(t, err)
 	t.Cleanup(func() { db.Close() })
@@ -268,7 +273,8 @@ func (r *receiver) ReadFrom(from io.Reader) (int64, error) {
 func TestATokenThatCannotBeCheckedIsKeptTo(t *testing.T) {
 	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: "create table a (v int); insert into a values (0); grant all on a to public"})
 	writer := open(t, c.DSN())
-	reader := open(t, c.DSN()+"&monitor_interval=1h") // its latest look at the primary is older than the token
+	// Its latest look at the primary is older than the token, and it does not wait for another one for long.
+	reader := open(t, c.DSN()+"&monitor_interval=1h&monitor_timeout=500ms")
 	ctx := pgsplit.WithSession(t.Context(), pgsplit.NewSession())
 	require.NoError(t, c.WaitForCatchUp())
 	require.NoError(t, c.Replicas[0].PauseReplay())
