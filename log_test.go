@@ -109,7 +109,9 @@ func TestChangesOfStateAreLoggedAndHookedOnceAndQueriesNever(t *testing.T) {
 		eventually(t, func() bool { return told.hooked(name(s)+": "+role+", was unknown") == 1 })
 		require.Len(t, told.lines("role was found out", name(s), "role="+role, "before=unknown"), 1)
 	}
-	require.Len(t, told.lines(""), 4, "anything more is of no change")
+	require.Len(t, slices.DeleteFunc(told.lines(""), func(line string) bool { // a busy machine may make a replica lag
+		return strings.Contains(line, "too far behind") || strings.Contains(line, "has caught up")
+	}), 4, "anything more is of no change")
 
 	require.NoError(t, one.Kill())
 	eventually(t, func() bool { return told.hooked(name(one)+": out: true") == 1 })
@@ -124,12 +126,17 @@ func TestChangesOfStateAreLoggedAndHookedOnceAndQueriesNever(t *testing.T) {
 	eventually(t, func() bool { return told.hooked(name(one)+": back: true") == 1 })
 	eventually(t, func() bool { return len(told.lines("is back", name(one))) == 1 })
 
+	// A busy machine may make it lag at other times, too: each time is told once, and its end.
+	lags := func() int {
+		return len(told.lines("level=WARN", "too far behind", name(two))) - len(told.lines("has caught up", name(two)))
+	}
 	require.NoError(t, two.PauseReplay())
 	execAll(t, db, "insert into entry (v) values (1)")
-	eventually(t, func() bool { return len(told.lines("level=WARN", "too far behind", name(two))) == 1 })
+	eventually(t, func() bool { return lags() == 1 })
+	time.Sleep(300 * time.Millisecond) // the monitor finds it behind again and again meanwhile
+	eventually(t, func() bool { return lags() == 1 })
 	require.NoError(t, two.ResumeReplay())
-	eventually(t, func() bool { return len(told.lines("has caught up", name(two))) == 1 })
-	require.Len(t, told.lines("too far behind"), 1)
+	eventually(t, func() bool { return lags() == 0 })
 
 	require.NoError(t, c.Primary.Kill())
 	require.NoError(t, c.Promote(two))
