@@ -101,8 +101,13 @@ func TestAReadThatIsInterruptedAfterItsFirstRows(t *testing.T) {
 			a, retries := inTheMiddle(t, victim, 1, all(db), w.do)
 			require.NoError(t, a.err)
 			require.Equal(t, four, a.rows)
-			require.Len(t, retries, 1)
-			require.Equal(t, w.code, code(retries[0].Err))
+			require.NotEmpty(t, retries)
+			if w.name == "terminated" { // the other replica may replay the lock later, and end the read once more
+				require.Len(t, retries, 1)
+			}
+			for _, r := range retries {
+				require.Equal(t, w.code, code(r.Err))
+			}
 
 			a, _ = inTheMiddle(t, victim, 1, first(db), w.do)
 			require.Equal(t, taken{one, nil}, a)

@@ -145,7 +145,14 @@ func TestAReadInConflictWithRecoveryRunsElsewhere(t *testing.T) {
 	ctx, tr := follow(t.Context())
 	// Fast where it runs after the conflict.
 	answer := background(ctx, db, "select pg_is_in_recovery()::text from conflict, pg_sleep(case when v = 1 then 60 else 0 end) /* "+mark+" */")
-	busy(t, c.Replicas, mark)
+	eventually(t, func() bool { // it is active while it is only prepared, too, and would find what comes next in its way
+		for _, r := range c.Replicas {
+			if ask(t, r, "select count(*) from pg_stat_activity where query like '%%%s%%' and wait_event = 'PgSleep'", mark) == "1" {
+				return true
+			}
+		}
+		return false
+	})
 	// To replay the exclusive lock of this, a standby has to cancel who reads the table.
 	require.NoError(t, c.Primary.Exec("begin; lock table conflict in access exclusive mode; update conflict set v = 2; commit"))
 	select {
