@@ -41,8 +41,10 @@ func TestASchemaChangeOfAnotherProcessCountsAfterAnInterval(t *testing.T) {
 	db := handle(t, c, "monitor_interval=100ms")
 	f := newFickle()
 	require.NoError(t, c.Primary.Exec(f.is("stable")))
+	require.NoError(t, c.WaitForCatchUp())
 	for _, want := range []struct{ volatility, replica string }{{"stable", "true"}, {"volatile", "false"}, {"stable", "true"}} {
 		require.NoError(t, c.Primary.Exec(f.is(want.volatility)))
+		require.NoError(t, c.WaitForCatchUp()) // a replica that lacks it makes the read the primary's
 		eventually(t, func() bool {
 			require.NoError(t, db.PingContext(t.Context()), "a handle that is not used does not look")
 			return fmt.Sprint(pgsplit.ClusterOf(db).Explain(f.call()).Target == pgsplit.RoleReplica) == want.replica
