@@ -110,9 +110,8 @@ func TestAStartingReplicaServesWhenItHasStarted(t *testing.T) {
 	for range 20 {
 		require.False(t, isReplica(t, db), "it is starting")
 	}
-	replica := pgsplit.ClusterOf(db).Stats().Servers[1]
-	require.False(t, replica.Healthy)
-	require.Equal(t, "57P03", code(replica.Err), "%v", replica.Err)
+	require.False(t, serverStats(db, 1).Healthy)
+	eventually(t, func() bool { return code(serverStats(db, 1).Err) == "57P03" }, "the monitor is told why")
 	for range 3 {
 		g.set(false)
 		eventually(t, func() bool { return isReplica(t, db) }, "it has started")
