@@ -34,7 +34,6 @@ func bounced(t *testing.T, c *pgsplittest.Cluster, mode string) (dsn string, por
 	}
 	dsn = c.DSN()
 	for _, s := range c.Servers() {
-		port := closedPort(t)
 		dir, err := os.MkdirTemp("", "pgsplit-bouncer-") // not the test's own folder, which only root may enter
 		require.NoError(t, err)
 		t.Cleanup(func() { os.RemoveAll(dir) })
@@ -45,29 +44,45 @@ func bounced(t *testing.T, c *pgsplittest.Cluster, mode string) (dsn string, por
 			return path
 		}
 		users := write("users.txt", fmt.Sprintf("%q %q\n", c.User, c.Password))
-		conf := fmt.Sprintf("[databases]\n%s = host=127.0.0.1 port=%d dbname=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"+
-			"auth_type = plain\nauth_file = %s\npool_mode = %s\nserver_login_retry = 0\nignore_startup_parameters = extra_float_digits\n", c.Database, s.Port, c.Database, port, users, mode)
-		if os.Getuid() == 0 {
-			conf += "user = nobody\n" // it does not run as root
+		listens := func() (port int, ok bool) {
+			port = closedPort(t)
+			conf := fmt.Sprintf("[databases]\n%s = host=127.0.0.1 port=%d dbname=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"+
+				"auth_type = plain\nauth_file = %s\npool_mode = %s\nserver_login_retry = 0\nignore_startup_parameters = extra_float_digits\n", c.Database, s.Port, c.Database, port, users, mode)
+			if os.Getuid() == 0 {
+				conf += "user = nobody\n" // it does not run as root
+			}
+			cmd := exec.Command(program, write("pgbouncer.ini", conf))
+			var log strings.Builder
+			cmd.Stdout, cmd.Stderr = &log, &log
+			require.NoError(t, cmd.Start())
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait(); close(ended) }()
+			t.Cleanup(func() {
+				cmd.Process.Kill()
+				<-ended
+				if t.Failed() {
+					t.Log(log.String())
+				}
+			})
+			eventually(t, func() bool {
+				if len(ended) > 0 {
+					return true
+				}
+				conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+				if ok = err == nil; ok {
+					conn.Close()
+				}
+				return ok
+			}, "PgBouncer listens")
+			return port, ok
 		}
-		cmd := exec.Command(program, write("pgbouncer.ini", conf))
-		var log strings.Builder
-		cmd.Stdout, cmd.Stderr = &log, &log
-		require.NoError(t, cmd.Start())
-		t.Cleanup(func() {
-			cmd.Process.Kill()
-			cmd.Wait()
-			if t.Failed() {
-				t.Log(log.String())
+		port, ok := listens()
+		for range 4 { // somebody may take the port before it does
+			if !ok {
+				port, ok = listens()
 			}
-		})
-		eventually(t, func() bool {
-			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-			if err == nil {
-				conn.Close()
-			}
-			return err == nil
-		}, "PgBouncer listens")
+		}
+		require.True(t, ok, "PgBouncer does not start")
 		ports = append(ports, port)
 		dsn = strings.Replace(dsn, fmt.Sprintf("127.0.0.1:%d", s.Port), fmt.Sprintf("127.0.0.1:%d", port), 1)
 	}
