@@ -24,8 +24,8 @@ func TestStatementsWaitForAPrimaryAndTransactionsFail(t *testing.T) {
 	db := handle(t, c, "monitor_interval=100ms", "failover_timeout=30s")
 	short := handle(t, c, "monitor_interval=100ms", "failover_timeout=300ms")
 
-	// A commit that takes a second, and whose answer is lost.
-	require.NoError(t, c.Primary.Exec(`create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(3); return null; end';
+	// A commit that takes long, and whose answer is lost.
+	require.NoError(t, c.Primary.Exec(`create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(60); return null; end';
 		create constraint trigger slow after insert on entry deferrable initially deferred for each row when (new.test = 'slow commit') execute function slow()`))
 
 	conn := connOf(t, db)

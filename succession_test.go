@@ -49,7 +49,7 @@ func TestWhatIsHeldOnAPrimaryThatHasASuccessorIsNotKeptThere(t *testing.T) {
 	execAll(t, pinned, "set app.x = 'pinned'")
 	slow := make(chan error, 1)
 	go func() {
-		_, err := db.ExecContext(context.Background(), "insert into entry (test) select 'under way' from pg_sleep(5)")
+		_, err := db.ExecContext(context.Background(), "insert into entry (test) select 'under way' from pg_sleep(60)")
 		slow <- err
 	}()
 	eventually(t, func() bool {
@@ -61,7 +61,7 @@ func TestWhatIsHeldOnAPrimaryThatHasASuccessorIsNotKeptThere(t *testing.T) {
 	select {
 	case err := <-slow:
 		require.Error(t, err)
-	case <-time.After(4 * time.Second):
+	case <-time.After(30 * time.Second):
 		require.Fail(t, "it waits for the former primary")
 	}
 	_, err := conn.ExecContext(t.Context(), "insert into entry (test) values ('after')")
