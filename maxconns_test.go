@@ -271,9 +271,8 @@ func TestWhoWaitsForItselfIsFreedByItsContext(t *testing.T) {
 func TestWhoWaitsForAConnectionThatIsTidiedGetsIt(t *testing.T) {
 	db := open(t, dsnWith(calm(t).Primary.DSN(), "max_conns_per_server=1"))
 	db.SetMaxIdleConns(10)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
 	for i := range 300 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		conn := connOf(t, db)
 		stmt, err := db.PrepareContext(ctx, fmt.Sprintf("select $1::int + %d", i))
 		require.NoError(t, err)
@@ -287,16 +286,24 @@ func TestWhoWaitsForAConnectionThatIsTidiedGetsIt(t *testing.T) {
 		require.NoError(t, stmt.Close())
 		require.NoError(t, <-done, "%+v", serverStats(db, 0))
 		require.NoError(t, conn.Close())
+		cancel()
 	}
 }
 
 func TestABurstUnderTheBoundIsGivenBack(t *testing.T) {
 	db := handle(t, calm(t), "max_conns_per_server=5&pool_health_check_period=100ms")
 	db.SetMaxIdleConns(100)
+	var most atomic.Int64 // at once: one that has idled too long may be given back and another opened meanwhile
+	watch := startLoad(t, 1, func(context.Context) error {
+		for _, s := range pgsplit.ClusterOf(db).Stats().Servers {
+			most.Store(max(most.Load(), int64(s.Open)))
+		}
+		time.Sleep(time.Millisecond)
+		return nil
+	})
 	burst(t, db, 20)
-	for i := range 3 {
-		require.LessOrEqual(t, serverStats(db, i).Opened, int64(5), "server %d", i)
-	}
+	watch.end(t)
+	require.LessOrEqual(t, most.Load(), int64(5))
 	require.Greater(t, serverStats(db, 0).Opened, int64(2))
 	eventually(t, func() bool {
 		for i := range 3 {
