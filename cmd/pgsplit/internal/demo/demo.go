@@ -129,7 +129,8 @@ func (d *demo) seed(ctx context.Context) error {
 // open opens the site's database as an application would; settings are added to the DSN. It returns when every replica
 // has been looked at, so that what is shown next does not hang on who asks first.
 func (d *demo) open(ctx context.Context, settings string) (*sql.DB, error) {
-	dsn := d.DSN() + settings
+	// A machine that stands still for a moment is no reason for a replica to be left out.
+	dsn := d.DSN() + "&monitor_timeout=5s" + settings
 	if d.opts.openDSN != nil {
 		dsn = d.opts.openDSN(dsn)
 	}
@@ -137,7 +138,7 @@ func (d *demo) open(ctx context.Context, settings string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.warm(ctx, db, 2*time.Second); err != nil {
+	if _, err := d.warm(ctx, db, min(d.opts.patience, 10*time.Second)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the site's database: %w", err), db.Close())
 	}
 	return db, nil
