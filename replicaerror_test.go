@@ -138,7 +138,7 @@ func TestAReadWhoseBackendIsTerminatedRunsOnTheOtherReplica(t *testing.T) {
 func TestAReadInConflictWithRecoveryRunsElsewhere(t *testing.T) {
 	c := rough(t)
 	impatient(t, c)
-	require.NoError(t, c.Primary.Exec("create table if not exists conflict as select 1 as v; grant all on conflict to public"))
+	require.NoError(t, c.Primary.Exec("drop table if exists conflict; create table conflict as select 1 as v; grant all on conflict to public"))
 	require.NoError(t, c.WaitForCatchUp())
 	db := handle(t, c)
 	mark := unique("conflict")
