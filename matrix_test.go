@@ -26,6 +26,7 @@ type matrix struct {
 	load    *matrixLoad
 	rows    []string
 	told    changes
+	stalls  *stalls
 }
 
 func TestFailureMatrix(t *testing.T) {
@@ -50,7 +51,7 @@ func runMatrix(t *testing.T, strict bool) {
 	}
 	cfg, err := pgsplit.ParseConfig(dsnWith(c.DSN(), params...))
 	require.NoError(t, err)
-	m := &matrix{t: t, cluster: c}
+	m := &matrix{t: t, cluster: c, stalls: stallMeter(t)}
 	cfg.Logger = slog.New(slog.NewTextHandler(&m.told, nil))
 	m.db, err = pgsplit.OpenDB(cfg)
 	require.NoError(t, err)
