@@ -48,6 +48,17 @@ insert into parity.thing (name, n, m, p, u, tags, j, b, at, price, code)
 insert into parity.part values (1, 1, '[1,5)'), (2, null, null);
 `
 
+// hasTimeouts says whether a machine that stands still can change what a case gives: it may be over before its statement has begun.
+func hasTimeouts(name string) bool {
+	return slices.ContainsFunc(contextParity, func(pc parityCase) bool { return pc.name == name })
+}
+
+// once runs one case once more on the same handle.
+func (s script) once(name string, try int) []string {
+	s.only, s.texts = name, 1000*try // what was fresh is so once
+	return s.run()[name]
+}
+
 func TestEverythingIsAsWithPgxInEveryExecMode(t *testing.T) {
 	c := calm(t)
 	define(t, c, paritySchema, "drop schema parity cascade")
@@ -55,7 +66,8 @@ func TestEverythingIsAsWithPgxInEveryExecMode(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			params := []string{"default_query_exec_mode=" + mode, "search_path=parity,public", "timezone=UTC"}
 			primary := dsnWith(c.Primary.DSN(), params...)
-			want := (&script{TB: t, db: plain(t, primary), dsn: primary, mode: mode, c: c}).run()
+			direct := script{TB: t, db: plain(t, primary), dsn: primary, mode: mode, c: c}
+			want := direct.run()
 			again := want
 			handles := map[string]string{
 				"cluster": dsnWith(c.DSN(), append(params, "read_your_writes=strict", "read_only_tx=replica", "monitor_timeout=10s")...),
@@ -74,10 +86,19 @@ func TestEverythingIsAsWithPgxInEveryExecMode(t *testing.T) {
 					runs = 2 // texts that the handle knows go a shorter way, see plain.go
 				}
 				for n := range runs {
-					got := (&script{TB: t, db: db, dsn: handles[kind], mode: mode, split: true, c: c}).run()
+					ours := script{TB: t, db: db, dsn: handles[kind], mode: mode, split: true, c: c}
+					got := ours.run()
 					for _, name := range slices.Sorted(maps.Keys(want)) {
-						if assert.Equal(t, want[name], again[name], "%s: two runs with plain pgx differ", name) {
-							assert.Equal(t, want[name], got[name], "%s, on %s, run %d", name, kind, n)
+						want, again, got := want[name], again[name], got[name]
+						for try := 1; try < 3 && hasTimeouts(name) && (!slices.Equal(want, again) || !slices.Equal(want, got)); try++ {
+							from := max(0, difference(want, got), difference(want, again))
+							t.Logf("%s, on %s, run %d, line %d: pgx has %q and %q, we have %q; once more", name, kind, n, from,
+								line(want, from), line(again, from), line(got, from))
+							want, got = direct.once(name, try), ours.once(name, try)
+							again = want
+						}
+						if assert.Equal(t, want, again, "%s: two runs with plain pgx differ", name) {
+							assert.Equal(t, want, got, "%s, on %s, run %d", name, kind, n)
 						}
 					}
 				}

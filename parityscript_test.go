@@ -33,6 +33,7 @@ type script struct {
 	c       *pgsplittest.Cluster
 	texts   int
 	account []string
+	only    string // the name of the one case to run; "": all
 }
 
 // fresh makes a text that no connection has prepared: whether one has tells in the wrapping of some errors.
@@ -243,6 +244,9 @@ func (s *script) run() (accounts map[string][]string) {
 	accounts = map[string][]string{}
 	for _, group := range parityCases {
 		for _, pc := range group {
+			if s.only != "" && s.only != pc.name {
+				continue
+			}
 			s.account = nil
 			pc.run(s)
 			accounts[pc.name] = s.account
