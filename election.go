@@ -154,6 +154,6 @@ func (c *Cluster) crown(old, next *snapshot, m *member) {
 		}
 	}
 	if smp.flush != 0 {
-		w.history.add(smp.asked, smp.flush, max(c.cfg.MaxLag/historySteps, time.Millisecond))
+		w.history.note(smp, max(c.cfg.MaxLag/historySteps, time.Millisecond))
 	}
 }

@@ -11,6 +11,8 @@ import (
 // Flush positions, because insert positions run ahead of what any replica can have while a transaction sits idle.
 type history struct {
 	points []point
+	ended  string // sample.ended of the last sample
+	due    LSN    // up to where everything is that had ended by then
 }
 
 // point: at time seen the primary was asked, and answered that it had flushed up to lsn.
@@ -25,7 +27,21 @@ const (
 	historySteps  = 400
 )
 
-// add notes a sample. Points closer together than step are merged by keeping the later one, except for the last: what
+// note takes in a sample of the primary. What is flushed while no transaction has ended is nobody's to miss: the server flushes
+// whole pages of what an open transaction writes, and a replica cannot replay the record that is cut in two there.
+func (h *history) note(smp *sample, step time.Duration) {
+	if smp.ended != h.ended || smp.ended == "" {
+		// A commit shows before it is flushed, with synchronous_commit=off.
+		h.ended, h.due = smp.ended, max(h.due, smp.position)
+	}
+	lsn := smp.flush
+	if n := len(h.points); n > 0 && h.points[n-1].lsn >= h.due {
+		lsn = min(lsn, h.points[n-1].lsn)
+	}
+	h.add(smp.asked, lsn, step)
+}
+
+// add notes a position. Points closer together than step are merged by keeping the later one, except for the last: what
 // was dropped makes a lag look larger by at most a step, never smaller.
 func (h *history) add(seen time.Time, lsn LSN, step time.Duration) {
 	n := len(h.points)

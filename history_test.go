@@ -30,6 +30,34 @@ func TestLagIsTheAgeOfTheLastPositionReached(t *testing.T) {
 	}
 }
 
+// Positions that were flushed for no commit are nobody's lag.
+func TestOnlyWhatHasEndedIsWaitedFor(t *testing.T) {
+	t0 := time.Now()
+	at := func(s int) time.Time { return t0.Add(time.Duration(s) * time.Second) }
+	for name, test := range map[string]struct {
+		samples []sample // asked a second after each other
+		lsn     LSN
+		want    int // the last sample that this position has reached
+	}{
+		"an open transaction has written":       {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "a", position: 300, flush: 200}, {ended: "a", position: 300, flush: 200}}, 150, 2},
+		"it has committed":                      {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "a", position: 300, flush: 200}, {ended: "b", position: 350, flush: 350}}, 150, 1},
+		"a commit that does not show yet":       {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "a", position: 200, flush: 200}, {ended: "b", position: 200, flush: 200}, {ended: "b", position: 200, flush: 200}}, 150, 1},
+		"one that shows before it is flushed":   {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "b", position: 200, flush: 100}, {ended: "b", position: 200, flush: 200}, {ended: "b", position: 200, flush: 200}}, 150, 1},
+		"flushed in two parts":                  {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "b", position: 300, flush: 160}, {ended: "b", position: 300, flush: 300}, {ended: "b", position: 300, flush: 300}}, 170, 1},
+		"nobody knows what has ended":           {[]sample{{position: 100, flush: 100}, {position: 300, flush: 200}, {position: 300, flush: 200}}, 150, 0},
+		"an abort, and nothing that is flushed": {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "b", position: 100, flush: 100}, {ended: "b", position: 100, flush: 100}}, 100, 2},
+	} {
+		var h history
+		for i := range test.samples {
+			test.samples[i].asked = at(i)
+			h.note(&test.samples[i], time.Millisecond)
+		}
+		seen, ok := h.reached(test.lsn)
+		assert.True(t, ok, name)
+		assert.Equal(t, at(test.want), seen, name)
+	}
+}
+
 func TestHistoryIsBoundedAndErrsToTheCarefulSide(t *testing.T) {
 	var exact, thin history
 	t0 := time.Now()

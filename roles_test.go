@@ -200,6 +200,18 @@ func address(t *testing.T, next func() *pgsplittest.Server) (port int) {
 // An idle transaction that has written holds WAL back that no replica can have: that is no lag.
 func TestAnIdleOpenTransactionTakesNoReplicaOut(t *testing.T) {
 	c := calm(t)
+	for name, prepare := range map[string]string{
+		"that wrote little": "select 1",
+		// The first change after a checkpoint logs a whole page, which the server cuts in two when it flushes whole pages.
+		"that wrote a page": "insert into entry (test) select repeat('x', 17) from generate_series(1, 1050); checkpoint",
+	} {
+		t.Run(name, func(t *testing.T) { idleTransaction(t, c, prepare) })
+	}
+}
+
+func idleTransaction(t *testing.T, c *pgsplittest.Cluster, prepare string) {
+	require.NoError(t, c.Primary.Exec(prepare))
+	require.NoError(t, c.WaitForCatchUp())
 	db := handle(t, c, "max_lag=200ms", "monitor_interval=50ms")
 	conn := direct(t, c.Primary)
 	_, err := conn.Exec(t.Context(), "begin; insert into entry (test) values ('idle')")

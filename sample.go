@@ -24,6 +24,7 @@ type sample struct {
 	role     Role
 	position LSN    // insert position of a primary (page headers rounded down), replay position of a replica; 0: unknown
 	flush    LSN    // flush position of a primary, rounded down
+	ended    string // which transactions have ended on a primary: another text if others have; empty: unknown
 	timeline uint32 // 0: unknown
 	readOnly bool   // default_transaction_read_only: a primary that an operator has fenced
 
@@ -51,11 +52,12 @@ const sampleSQL = `/* pgsplit sample */ select r,
   else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end,
  case when r then extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp())::text end,
  current_setting('default_transaction_read_only'),
- concat_ws(' ', pg_postmaster_start_time(), inet_server_addr(), inet_server_port(), current_setting('port'))
+ concat_ws(' ', pg_postmaster_start_time(), inet_server_addr(), inet_server_port(), current_setting('port')),
+ case when not r then hashtextextended(pg_current_snapshot()::text, 0)::text end
 from (select pg_is_in_recovery() as r offset 0) s`
 
 // roleSQL is what is left on servers that know no positions (Aurora, look-alikes).
-const roleSQL = `/* pgsplit sample */ select pg_is_in_recovery(), null, null, null, null, current_setting('default_transaction_read_only'), ''`
+const roleSQL = `/* pgsplit sample */ select pg_is_in_recovery(), null, null, null, null, current_setting('default_transaction_read_only'), '', null`
 
 // aliveSQL is what is asked of servers whose role is configured.
 const aliveSQL = `/* pgsplit sample */ select 1`
@@ -139,10 +141,10 @@ func takeSample(ctx context.Context, conn *pgconn.PgConn, before denial) (smp *s
 }
 
 func parseSample(v []string) (*sample, error) {
-	if len(v) != 7 {
-		return nil, fmt.Errorf("pgsplit: a sample has %d columns instead of 7", len(v))
+	if len(v) != 8 {
+		return nil, fmt.Errorf("pgsplit: a sample has %d columns instead of 8", len(v))
 	}
-	s := &sample{role: RolePrimary, replayAge: -1, readOnly: v[5] == "on", instance: v[6]}
+	s := &sample{role: RolePrimary, replayAge: -1, readOnly: v[5] == "on", instance: v[6], ended: v[7]}
 	base := 16
 	if v[0] == "t" {
 		s.role = RoleReplica
