@@ -62,6 +62,7 @@ var concernCluster = lazyCluster{opts: pgsplittest.Options{Replicas: 2}}
 func concernHandle(t testing.TB, params ...string) (*pgsplittest.Cluster, *sql.DB) {
 	t.Helper()
 	c := concernCluster.get(t)
+	require.NoError(t, c.Primary.Exec("alter schema public owner to app")) // as from PostgreSQL 15 on it may say of itself
 	owner := plain(t, c.Primary.DSN())
 	_, err := owner.ExecContext(t.Context(), "drop schema public cascade; drop schema if exists other cascade; create schema public; "+concernSchema)
 	require.NoError(t, err)
