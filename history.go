@@ -34,11 +34,11 @@ func (h *history) note(smp *sample, step time.Duration) {
 		// A commit shows before it is flushed, with synchronous_commit=off.
 		h.ended, h.due = smp.ended, max(h.due, smp.position)
 	}
-	lsn := smp.flush
-	if n := len(h.points); n > 0 && h.points[n-1].lsn >= h.due {
-		lsn = min(lsn, h.points[n-1].lsn)
+	need := h.due
+	if n := len(h.points); n > 0 {
+		need = max(need, h.points[n-1].lsn)
 	}
-	h.add(smp.asked, lsn, step)
+	h.add(smp.asked, min(smp.flush, need), step)
 }
 
 // add notes a position. Points closer together than step are merged by keeping the later one, except for the last: what

@@ -44,6 +44,7 @@ func TestOnlyWhatHasEndedIsWaitedFor(t *testing.T) {
 		"a commit that does not show yet":       {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "a", position: 200, flush: 200}, {ended: "b", position: 200, flush: 200}, {ended: "b", position: 200, flush: 200}}, 150, 1},
 		"one that shows before it is flushed":   {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "b", position: 200, flush: 100}, {ended: "b", position: 200, flush: 200}, {ended: "b", position: 200, flush: 200}}, 150, 1},
 		"flushed in two parts":                  {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "b", position: 300, flush: 160}, {ended: "b", position: 300, flush: 300}, {ended: "b", position: 300, flush: 300}}, 170, 1},
+		"an open transaction writes on":         {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "b", position: 300, flush: 160}, {ended: "b", position: 9000, flush: 8192}, {ended: "b", position: 9000, flush: 8192}}, 300, 3},
 		"nobody knows what has ended":           {[]sample{{position: 100, flush: 100}, {position: 300, flush: 200}, {position: 300, flush: 200}}, 150, 0},
 		"an abort, and nothing that is flushed": {[]sample{{ended: "a", position: 100, flush: 100}, {ended: "b", position: 100, flush: 100}, {ended: "b", position: 100, flush: 100}}, 100, 2},
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pgsplit/pgsplit"
@@ -238,6 +239,23 @@ func TestAReadOnlyTransactionWhoseReplicaDiesBeforeItsEndHasEnded(t *testing.T) 
 				require.NoError(t, revive())
 			}
 		}
+	}
+}
+
+// Rows that Raw has left open were not delivered.
+func TestRowsThatRawLeavesOpenFailTheCommitAsWithPgx(t *testing.T) {
+	for _, db := range []*sql.DB{plain(t, calm(t).Replicas[0].DSN()), handle(t, calm(t), "read_only_tx=replica")} {
+		conn := connOf(t, db)
+		tx, err := conn.BeginTx(t.Context(), readOnly)
+		require.NoError(t, err)
+		require.NoError(t, conn.Raw(func(dc any) error {
+			rows, err := dc.(interface{ Conn() *pgx.Conn }).Conn().Query(t.Context(), "select repeat('x', 1000) from generate_series(1, 10000)")
+			if err == nil {
+				rows.Next()
+			}
+			return err
+		}))
+		require.ErrorContains(t, tx.Commit(), "conn busy")
 	}
 }
 

@@ -195,6 +195,16 @@ func TestMockedReadOnlyTransactionRunsOnTheReplicaAndMovesIfItMust(t *testing.T)
 	require.Equal(t, "moved", v)
 	require.NoError(t, tx.Commit())
 
+	// Nobody can say of a connection that is not pgx's whether a statement has failed on it.
+	m.replicas[0].ExpectBegin()
+	m.replicas[0].ExpectQuery(readSQL).WillReturnRows(answers("read"))
+	m.replicas[0].ExpectCommit().WillReturnError(errors.New("rolled back"))
+	tx, err = m.db.BeginTx(t.Context(), readOnly)
+	require.NoError(t, err)
+	_, err = value(t.Context(), tx, readSQL, 7)
+	require.NoError(t, err)
+	require.ErrorContains(t, tx.Commit(), "rolled back")
+
 	m.primary.ExpectBegin()
 	m.primary.ExpectRollback()
 	tx, err = m.db.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelSerializable})

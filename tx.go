@@ -173,16 +173,20 @@ func (t *Tx) Rollback() error {
 	return t.conn.fail(t.backend, err)
 }
 
-// endOnReplica commits or rolls back on a replica. When it fails only now, everything that was read has been delivered, of one
-// snapshot, and there is nothing to keep: the application has lost nothing, and the primary would not have failed. sound says
-// whether it would not: the commit of a transaction in which a statement has failed does.
+// endOnReplica commits or rolls back on a replica. When it fails only now, everything that was read has been delivered, and
+// there is nothing to keep: the application has lost nothing, and the primary would not have failed. sound says whether it would
+// not: the commit of a transaction in which a statement has failed does.
 func (t *Tx) endOnReplica(end func() error, sound bool) error {
 	b := t.backend
-	sound = sound && !b.closed()
+	// Through Raw, or by a function that nobody can read, rows or a cursor may be open: pgx's word stands.
+	sound = sound && b.pg != nil && b.pin == 0 && !b.closed()
 	err := b.guarded(end)
 	t.end()
 	if err == nil || !sound {
 		return err
+	}
+	if errors.Is(err, errSilent) {
+		return nil // its connection is gone, and the transaction with it
 	}
 	v, lost, pause := judge(t.ctx, b, err)
 	if lost {
