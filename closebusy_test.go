@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -187,10 +186,8 @@ func TestAReadThatAHealthyServerIsBusyWithOutlivesClose(t *testing.T) {
 				return replica == (r.on[0] != c.Primary)
 			}, name)
 		}
-		keeper, err := pgx.Connect(t.Context(), c.Primary.SuperDSN())
-		require.NoError(t, err)
-		defer keeper.Close(context.Background())
-		_, err = keeper.Exec(t.Context(), "begin; lock table "+gate+" in access exclusive mode")
+		keeper := direct(t, c.Primary)
+		_, err := keeper.Exec(t.Context(), "begin; lock table "+gate+" in access exclusive mode")
 		require.NoError(t, err)
 		require.NoError(t, c.Primary.Exec("insert into entry (test) values ('gate')")) // sends the lock to the replicas, too
 		require.NoError(t, c.WaitForCatchUp())

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pgsplit/pgsplit/pgsplittest"
@@ -22,10 +21,8 @@ func cutOff(t *testing.T, s *pgsplittest.Server, text string, run func() error) 
 	running := func(where string) bool {
 		return ask(t, s, "select count(*) from pg_stat_activity where %s and query like '%s' and pid <> pg_backend_pid()", where, text) != "0"
 	}
-	keeper, err := pgx.Connect(t.Context(), s.SuperDSN())
-	require.NoError(t, err)
-	defer keeper.Close(context.Background())
-	_, err = keeper.Exec(t.Context(), "begin; select from gate for update")
+	keeper := direct(t, s)
+	_, err := keeper.Exec(t.Context(), "begin; select from gate for update")
 	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() { done <- run() }()

@@ -10,7 +10,6 @@ import (
 // readRows are pgx's rows of an autocommit read on a replica. Embedding keeps every optional interface of theirs.
 type readRows struct {
 	*stdlib.Rows
-	conn    *Conn
 	backend *backend
 	ctx     context.Context
 	open    bool
@@ -26,13 +25,12 @@ func (c *Conn) watchRead(ctx context.Context, b *backend, rows driver.Rows) driv
 	if w.open { // those of a connection that has died, and that the application has not closed yet
 		w = new(readRows)
 	}
-	*w = readRows{Rows: r, conn: c, backend: b, ctx: ctx, open: true}
+	*w = readRows{Rows: r, backend: b, ctx: ctx, open: true}
 	return w
 }
 
 // Close ends the rows. pgx reads what is left of them, for the error that may be in it. When the replica fails in that, the
-// rows that the application wanted have been delivered, sound and whole: it has lost nothing, and the primary would not
-// have failed. A mistake of the query's own is reported.
+// rows that the application wanted have been delivered, sound and whole.
 func (r *readRows) Close() error {
 	err := r.Rows.Close()
 	if !r.open {
@@ -43,13 +41,19 @@ func (r *readRows) Close() error {
 	if err == nil {
 		return nil
 	}
+	return b.forgive(ctx, err)
+}
+
+// forgive is what is left of an error that a replica gives an application which has everything already: nothing if the replica
+// is in trouble, since the primary would not have failed. A mistake of the application's own is reported.
+func (b *backend) forgive(ctx context.Context, err error) error {
 	v, lost, pause := judge(ctx, b, err)
 	if lost {
-		r.conn.cluster.suspect(b.srv, err, pause)
+		b.srv.cluster.suspect(b.srv, err, pause)
 	}
-	if v == elsewhere {
-		b.srv.went(err)
-		return nil
+	if v != elsewhere {
+		return err
 	}
-	return err
+	b.srv.went(err)
+	return nil
 }

@@ -40,13 +40,10 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 		reason = ReasonTransaction
 	}
 	for attempt := 1; ; attempt++ {
-		b, err := c.usePrimary(ctx)
+		b, fresh, err := c.toPrimary(ctx, d, reason, query, attempt)
 		if err != nil {
 			return nil, err
 		}
-		fresh := !c.sticky && b.pin == 0
-		c.note(b, query)
-		c.cluster.traceRoute(ctx, d, b, reason, query, attempt)
 		res, err := b.exec(ctx, query, args, p, c.repeatable())
 		again, err := c.concluded(ctx, d, b, query, err, fresh, attempt)
 		c.sawPrimary()
@@ -103,13 +100,10 @@ func (c *Conn) query(ctx context.Context, query string, args []driver.NamedValue
 // queryPrimary runs a query on the primary.
 func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, query string, args []driver.NamedValue, p *prepared, attempt int) (driver.Rows, error) {
 	for first := attempt; ; attempt++ {
-		b, err := c.usePrimary(ctx)
+		b, fresh, err := c.toPrimary(ctx, d, reason, query, attempt)
 		if err != nil {
 			return nil, err
 		}
-		fresh := !c.sticky && b.pin == 0
-		c.note(b, query)
-		c.cluster.traceRoute(ctx, d, b, reason, query, attempt)
 		rows, err := b.query(ctx, query, args, p, c.repeatable())
 		if err == nil {
 			return c.answered(b, query, rows), nil
@@ -119,6 +113,18 @@ func (c *Conn) queryPrimary(ctx context.Context, d *directives, reason Reason, q
 			return nil, err
 		}
 	}
+}
+
+// toPrimary takes a connection to the primary for an attempt at a text. It is fresh if this checkout has not used it, and it carries
+// nothing: then another may take its place.
+func (c *Conn) toPrimary(ctx context.Context, d *directives, reason Reason, query string, attempt int) (b *backend, fresh bool, err error) {
+	if b, err = c.usePrimary(ctx); err != nil {
+		return nil, false, err
+	}
+	fresh = !c.sticky && b.pin == 0
+	c.note(b, query)
+	c.cluster.traceRoute(ctx, d, b, reason, query, attempt)
+	return b, fresh, nil
 }
 
 // answered draws the conclusions of a query of the primary whose first row is there.

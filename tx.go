@@ -188,15 +188,7 @@ func (t *Tx) endOnReplica(end func() error, sound bool) error {
 	if errors.Is(err, errSilent) {
 		return nil // its connection is gone, and the transaction with it
 	}
-	v, lost, pause := judge(t.ctx, b, err)
-	if lost {
-		t.conn.cluster.suspect(b.srv, err, pause)
-	}
-	if v != elsewhere {
-		return err
-	}
-	b.srv.went(err)
-	return nil
+	return b.forgive(t.ctx, err)
 }
 
 func (t *Tx) end() {
