@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pgsplit/pgsplit/internal/statement"
 )
@@ -15,10 +16,33 @@ import (
 // backend is one physical connection to one server. Only the goroutine that has taken it from its server uses it,
 // except for state and raw, through which the monitor frees a read that waits on a server that went silent.
 //
-// What each statement needs comes first, and together: after a wait for a server it is in no cache any more.
+// What each statement needs comes first, and together: after a wait for a server it is in no cache any more. What the short
+// way looks at, up to counts, fits two lines of the processor's cache.
 type backend struct {
+	pg       *pgx.Conn         // nil where the connector is not pgx's (go-sqlmock, say)
+	direct   *stdlib.Conn      // dc, where it is pgx's own and no hooks hang on to it; else nil
+	used     tick              // when it was last checked out of the idle ones; 0: never, and pgx asks a new one, too
+	idled    tick              // when it was last put back
+	expires  tick              // when its time is over
+	plans    uint64            // the schema change of this handle that its cached plans are as new as
+	prepared map[string]*shape // by the text: statements of Stmts
+	tally    atomic.Uint64     // whether it rests, and more, see oneExec
+
+	state      atomic.Int32
+	doomed     atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
+	superseded atomic.Bool // its server was the primary and has a successor: see supersede
+
+	pin     statement.Pin // session state that it carries
+	stirred bool          // some of its session state may have been undone: the server is asked when the checkout ends
+	dirty   bool          // something on it may have written and is not known to be rolled back
+	unsent  bool          // preparing the statement at hand has failed, so it was not sent
+	inTx    bool          // for connections whose transaction status cannot be asked
+	parked  bool          // with session state, by a driver connection that nobody uses
+	warm    bool          // it has run a query: what it keeps of the catalog is there
+
+	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
+
 	srv *server
-	pg  *pgx.Conn // nil where the connector is not pgx's (go-sqlmock, say)
 	dc  driver.Conn
 
 	// What dc can do, found out once; nil: it cannot.
@@ -27,27 +51,8 @@ type backend struct {
 	resetter driver.SessionResetter
 
 	ahead   *readAhead
-	state   atomic.Int32
-	resting atomic.Bool // it is nobody's, and not among its server's idle ones: whoever wakes it has it
-	doomed  atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
-
-	superseded atomic.Bool // its server was the primary and has a successor: see supersede
-
-	stirred bool // some of its session state may have been undone: the server is asked when the checkout ends
-	dirty   bool // something on it may have written and is not known to be rolled back
-	unsent  bool // preparing the statement at hand has failed, so it was not sent
-	inTx    bool // for connections whose transaction status cannot be asked
-	parked  bool // with session state, by a driver connection that nobody uses
-	warm    bool // it has run a query: what it keeps of the catalog is there
-
-	pin      statement.Pin     // session state that it carries
-	plans    uint64            // the schema change of this handle that its cached plans are as new as
-	prepared map[string]*shape // by the text: statements of Stmts
-	used     time.Time         // when it was last checked out of the idle ones; zero: never, and pgx asks a new one, too
-	idled    time.Time         // when it was last put back
-	expires  time.Time         // zero: never
-	touched  touched           // what that may have changed which made it dirty
-	temps    temporaries       // temporary tables that it has
+	touched touched     // what that may have changed which made it dirty
+	temps   temporaries // temporary tables that it has
 
 	opened   time.Time         // when the server had accepted the connection: samples asked later speak of the same instance
 	instance string            // which server is at the other end, see sample
@@ -57,12 +62,13 @@ type backend struct {
 	mode     pgx.QueryExecMode // pgx's own way to run statements; 0: not asked for yet
 	raw      net.Conn          // the socket below TLS; nil where the connector dials by itself
 	socket   socket            // that one, or the one that pgx knows
-
-	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
 }
 
 func newBackend(s *server, dc driver.Conn, d *dialed) *backend {
-	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: d.conn, ahead: d.ahead, opened: time.Now(), plans: s.cluster.schema.Load()}
+	b := &backend{srv: s, dc: dc, pg: pgxOf(dc), raw: d.conn, ahead: d.ahead, opened: time.Now(), expires: never, plans: s.cluster.schema.Load()}
+	if s.bare {
+		b.direct, _ = dc.(*stdlib.Conn)
+	}
 	b.execer, _ = dc.(driver.ExecerContext)
 	b.queryer, _ = dc.(driver.QueryerContext)
 	b.resetter, _ = dc.(driver.SessionResetter)
@@ -200,8 +206,8 @@ func (b *backend) guarded(wait func() error) error {
 //
 // pgx finds that a younger one has broken only when a statement fails on it, and repeats some of those, but not all. Here it
 // is found without asking the server: what has broken is readable. See stirs.
-func (b *backend) reset(ctx context.Context, now time.Time) error {
-	idle, stirs := now.Sub(b.used) > pingAfter, b.stirs(now)
+func (b *backend) reset(ctx context.Context, now tick) error {
+	idle, stirs := now.sub(b.used) > pingAfter, b.stirs(now)
 	b.used = now
 	if b.srv.bare && !idle && !stirs || b.resetter == nil {
 		return nil
@@ -226,8 +232,8 @@ func (b *backend) reset(ctx context.Context, now time.Time) error {
 
 // stirs says whether something has arrived on a connection that nobody uses: most likely its end. One that carries session
 // state is left to pgx's rule: that state must not be lost without an error where pgx gives one.
-func (b *backend) stirs(now time.Time) bool {
-	return b.pin == 0 && b.pg != nil && now.Sub(b.idled) > peekAfter && !b.socket.quiet()
+func (b *backend) stirs(now tick) bool {
+	return b.pin == 0 && b.pg != nil && now.sub(b.idled) > peekAfter && !b.socket.quiet()
 }
 
 const (

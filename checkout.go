@@ -54,12 +54,12 @@ func (c *Conn) borrowPrimary(ctx context.Context) (*backend, error) {
 	var err error
 	if cl := c.cluster; len(cl.servers) == 1 {
 		if b, err = c.awake(ctx); b == nil && err == nil {
-			b, err = cl.servers[0].acquire(ctx, true, time.Time{})
+			b, err = cl.servers[0].acquire(ctx, true, 0)
 		}
 	} else {
 		now := clock()
 		cl.touch(now)
-		b, err = cl.acquirePrimary(ctx, c.until, now)
+		b, err = cl.acquirePrimary(ctx, c.until, tickOf(now))
 	}
 	if err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (c *Conn) again(ctx context.Context, d *directives, b *backend, query strin
 	case notExecuted(err), b.closed() && b.unsent, b.closed() && c.st.Read() && !c.mayWrite():
 		// The connection died while it was idle. A read may run again even where that cannot be proved.
 		// What has killed one connection has killed the idle ones, too.
-		b.srv.dropIdle(time.Now())
+		b.srv.dropIdle(ticks())
 	case readOnlyServer(err) && len(c.cluster.servers) > 1 && c.st.Statements == 1 && b.txStatus() == 'I' && c.cluster.demoted(ctx, b):
 	default:
 		return false
@@ -202,7 +202,7 @@ func (c *Conn) fail(b *backend, err error) error {
 	}
 	b.srv.went(err)
 	if serverEnds(err) {
-		b.srv.dropIdle(time.Now()) // lest each of them costs a write its answer
+		b.srv.dropIdle(ticks()) // lest each of them costs a write its answer
 	}
 	if len(c.cluster.servers) > 1 {
 		c.cluster.watch[b.srv.index].poke()
@@ -213,7 +213,9 @@ func (c *Conn) fail(b *backend, err error) error {
 // settle ends what was under way without our seeing its end: a pgx connection handed out through Raw, rows of a write
 // on a connection that is not pgx's. It is called when the next thing happens on this Conn.
 func (c *Conn) settle() {
-	c.plain = false
+	if c.plain {
+		c.noLongerPlain()
+	}
 	if c.raw {
 		c.raw = false
 		c.cluster.wroteRaw()
@@ -232,19 +234,21 @@ func (c *Conn) settle() {
 func (c *Conn) returnReader() {
 	if b := c.reader; b != nil {
 		c.reader = nil
-		b.srv.release(b, clock())
+		b.srv.release(b, ticks())
 	}
 }
 
 // endCheckout gives back what this checkout has borrowed, and returns when; zero: it had nothing. It may be called any number
 // of times.
-func (c *Conn) endCheckout() (at time.Time) {
+func (c *Conn) endCheckout() (at tick) {
 	if c.plain {
-		return c.endPlain()
+		if at, ended := c.endPlain(); ended {
+			return at
+		}
 	}
 	c.settle()
 	if b := c.reader; b != nil {
-		c.reader, at = nil, clock()
+		c.reader, at = nil, ticks()
 		b.srv.release(b, at)
 	}
 	if c.tx != nil {
@@ -266,7 +270,7 @@ func (c *Conn) endCheckout() (at time.Time) {
 		b.srv.park(b, true)
 		return at
 	}
-	c.primary, at = nil, clock()
+	c.primary, at = nil, ticks()
 	c.giveBack(b, at)
 	return at
 }

@@ -17,20 +17,24 @@ import (
 // Cluster is the set of servers behind one handle. It lives as long as the *sql.DB that it belongs to; ClusterOf finds
 // it. All methods are safe for concurrent use.
 type Cluster struct {
+	// The short way (plain.go) looks at these, and at texts.
+	schema atomic.Uint64 // how many schema changes have passed through this handle
+	alarm  atomic.Bool   // somebody waits for a connection of the one server, or the handle closes: none may rest, see rest
+	over   atomic.Bool   // life has ended, or is about to
+	traces bool          // Config.Trace is set
+	brief  time.Duration // for how long a connection may have been out of use and go the short way
+
 	cfg     *Config // private: nobody changes it
 	servers []*server
 	watch   []*monitor // one for each server; none when there is only one server
 
 	snap         atomic.Pointer[snapshot]
 	marks        *marks
-	schema       atomic.Uint64   // how many schema changes have passed through this handle
 	life         context.Context // ends with Close
 	balancer     Balancer
 	tracks       bool // writes are: read_your_writes is not off, and there are replicas
-	traces       bool // Config.Trace is set
 	measures     bool // the balancer wants latencies
 	replicaReads atomic.Bool
-	over         atomic.Bool // life has ended, or is about to
 	patient      atomic.Bool // the servers have had their time to answer for the first time
 	reached      atomic.Bool // a handle with a single server has once had a connection
 
@@ -73,7 +77,10 @@ const maxServers = 64
 
 func newCluster(cfg *Config) (*Cluster, error) {
 	c := &Cluster{cfg: cfg, number: rand.Uint64(), marks: newMarks(cfg.ReadYourWrites == RYWOn)}
-	c.traces = cfg.Trace != nil
+	c.traces, c.brief = cfg.Trace != nil, pingAfter
+	if d := cfg.PoolMaxConnIdleTime; d > 0 {
+		c.brief = min(c.brief, d)
+	}
 	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
 	c.patience = polling{c}
 	c.life, c.quit = context.WithCancel(context.Background())
@@ -222,11 +229,11 @@ func (c *Cluster) readyAlone(ctx context.Context) error {
 	if c.reached.Load() {
 		return nil
 	}
-	b, err := c.servers[0].acquire(ctx, true, time.Time{})
+	b, err := c.servers[0].acquire(ctx, true, 0)
 	if err != nil {
 		return err
 	}
-	c.servers[0].release(b, clock())
+	c.servers[0].release(b, ticks())
 	c.reached.Store(true)
 	return nil
 }

@@ -31,17 +31,14 @@ var (
 //
 // Like every driver.Conn it is not safe for concurrent use; database/sql sees to that.
 type Conn struct {
-	cluster *Cluster
-
-	primary *backend     // of this checkout, or pinned
-	reader  *backend     // the replica's connection of this checkout
-	tx      *Tx          // open transaction of BeginTx
-	session *sessionPart // that the statement at hand belongs to
-
-	rested *backend // see rest: the connection of the checkout before, if there is none in this one
-
+	cluster  *Cluster
+	rested   *backend             // see rest: the connection of the checkout before, if there is none in this one
+	primary  *backend             // of this checkout, or pinned
 	prepared map[string]*prepared // by the text: what it holds Stmts of
-	returned time.Time            // when it was given back last; zero: never, or a wrapper drops IsValid
+	returned tick                 // when it was given back last; 0: never, or a wrapper drops IsValid
+	latest   string               // the plain text that came last, see plainly
+	owes     uint64               // what the plain text of this checkout adds to the tally
+	alone    Reason               // what is known of latest
 
 	plain   bool // this checkout has run one plain text, with success, and nothing else
 	sticky  bool // this checkout has used the primary: it stays there
@@ -50,6 +47,10 @@ type Conn struct {
 	held    bool // what is under way may change definitions: until it ends, it counts as a write to anything
 	raw     bool // Conn() was handed out, and what became of it is not known yet
 	rows    bool // rows of a write are open whose end cannot be seen; opened is what that write may have changed
+
+	reader  *backend     // the replica's connection of this checkout
+	tx      *Tx          // open transaction of BeginTx
+	session *sessionPart // that the statement at hand belongs to
 
 	// Of the text at hand:
 	beginning bool                // there is no text yet: a transaction begins, which may read anything
@@ -133,7 +134,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 		}
 		if !c.sticky && b.pin == 0 && attempt < 3 && ctx.Err() == nil {
 			c.dropPrimary() // an idle connection that had died: nothing has been done on it in this checkout
-			b.srv.dropIdle(time.Now())
+			b.srv.dropIdle(ticks())
 			continue
 		}
 		return c.fail(b, err)
@@ -158,7 +159,7 @@ func (c *Conn) ResetSession(ctx context.Context) error {
 	}
 	b.srv.park(b, false)
 	// Session state: the connection is this Conn's own, and it is treated as pgx treats its connections.
-	if b.closed() || b.txStatus() != 'I' || b.reset(ctx, time.Now()) != nil {
+	if b.closed() || b.txStatus() != 'I' || b.reset(ctx, ticks()) != nil {
 		return driver.ErrBadConn
 	}
 	return nil
@@ -167,8 +168,14 @@ func (c *Conn) ResetSession(ctx context.Context) error {
 // IsValid ends a checkout. It reports false when session state was lost with its server connection, so that
 // database/sql makes a new connection, as it does with pgx.
 func (c *Conn) IsValid() bool {
-	if c.returned = c.endCheckout(); c.returned.IsZero() {
-		c.returned = clock()
+	if c.plain {
+		if at, ended := c.endPlain(); ended {
+			c.returned = at
+			return !c.cluster.over.Load()
+		}
+	}
+	if c.returned = c.endCheckout(); c.returned == 0 {
+		c.returned = ticks()
 	}
 	return !c.cluster.over.Load() && (c.primary == nil || !c.primary.closed() && c.primary.txStatus() == 'I')
 }
@@ -206,8 +213,8 @@ func (c *Conn) retire(own *server) {
 	if now.Sub(c.born) < briefly || c.cluster.life.Err() != nil {
 		return
 	}
-	var returned time.Time
-	if now.Sub(c.returned) >= briefly {
+	var returned tick
+	if tickOf(now).sub(c.returned) >= briefly {
 		returned = c.returned
 	}
 	for _, s := range c.cluster.servers {

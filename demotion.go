@@ -3,14 +3,13 @@ package pgsplit
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // Whether a connection to the primary still leads to a primary.
 
 // acquireWritable is acquire for the primary of a snapshot: errDemoted if it has become a standby, errSucceeded if it has a
 // successor by the time that it has given a connection.
-func (c *Cluster) acquireWritable(ctx context.Context, snap *snapshot, wait bool, now time.Time) (*backend, error) {
+func (c *Cluster) acquireWritable(ctx context.Context, snap *snapshot, wait bool, now tick) (*backend, error) {
 	s := snap.primary
 	b, err := s.acquire(ctx, wait, now)
 	switch {

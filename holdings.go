@@ -143,7 +143,7 @@ func (s *server) putBack(b *backend) bool {
 		s.next().ready <- b
 		return true
 	}
-	i := slices.IndexFunc(s.idle, func(other *backend) bool { return other.idled.After(b.idled) })
+	i := slices.IndexFunc(s.idle, func(other *backend) bool { return other.idled > b.idled })
 	if i < 0 {
 		i = len(s.idle)
 	}

@@ -3,7 +3,6 @@ package pgsplit
 import (
 	"context"
 	"database/sql/driver"
-	"time"
 
 	"github.com/pgsplit/pgsplit/internal/statement"
 )
@@ -24,32 +23,59 @@ func (k *knownText) isPlain() bool {
 	return false
 }
 
-// plainly returns what is known of a text, and the connection to run it on, if it can go the short way.
-func (c *Conn) plainly(ctx context.Context, query string) (*knownText, *backend) {
-	b := c.rested
-	if b == nil || !b.srv.bare || c.cluster.traces || len(c.prepared) > 0 || directivesOf(ctx) != noDirectives {
-		return nil, nil
+// What a backend keeps in one word, tally: whether it rests, and how many statements have gone the short way on it. Whoever lays
+// it to rest publishes both at once. A counter of its own would be another locked instruction, and each of those waits until
+// all that the system calls before it have written is out of the processor's hands.
+const (
+	atRest    = 1
+	oneExec   = 1 << 1  // of ReasonExec; 30 bits
+	oneQuery  = 1 << 32 // of ReasonNoReplica; 31 bits
+	tallyFull = 1<<31 | 1<<63
+)
+
+// plainly returns the connection to run a text on if it can go the short way; else nil.
+func (c *Conn) plainly(ctx context.Context, query string) *backend {
+	b, cl := c.rested, c.cluster
+	if b == nil || b.direct == nil || cl.traces || len(c.prepared) > 0 || directivesOf(ctx) != noDirectives {
+		return nil
 	}
-	k, _, _ := c.cluster.texts.find(query, nil)
-	if k == nil || !k.plain || !b.wake() {
-		return nil, nil
+	if query != c.latest && !c.learn(query) || !b.wake() {
+		return nil
 	}
-	now := clock()
-	if now.Sub(b.used) > pingAfter || b.closed() || b.stirs(now) || b.srv.worn(b, now) || len(b.prepared) > 0 || b.plans != c.cluster.schema.Load() {
+	now := ticks()
+	if now.sub(b.used) > cl.brief || now > b.expires || b.closed() || len(b.prepared) > 0 || b.plans != cl.schema.Load() || b.stirs(now) {
 		c.lay(b)
-		return nil, nil // the long way looks after it
+		return nil // the long way looks after it
 	}
 	b.used = now
 	c.rested, c.primary, c.sticky, c.plain = nil, b, true, true
-	return k, b
+	return b
 }
 
-func (c *Conn) queryPlain(ctx context.Context, k *knownText, b *backend, query string, args []driver.NamedValue) (driver.Rows, error) {
-	b.counts[k.alone].Add(1)
-	rows, err := b.queryer.QueryContext(ctx, query, args)
+// learn says whether a text is known as a plain one, and remembers it for the next time: mostly the same text comes again, in
+// the same place.
+func (c *Conn) learn(query string) bool {
+	k, _, _ := c.cluster.texts.find(query, nil)
+	if k == nil || !k.plain {
+		return false
+	}
+	c.latest, c.alone = query, k.alone
+	return true
+}
+
+func (c *Conn) queryPlain(ctx context.Context, b *backend, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if c.owes = oneQuery; c.alone != ReasonNoReplica {
+		c.owes = 0
+		b.counts[c.alone].Add(1)
+	}
+	rows, err := b.direct.QueryContext(ctx, query, args)
 	if err == nil {
 		return rows, nil
 	}
+	return c.mendQuery(ctx, b, query, args, err)
+}
+
+func (c *Conn) mendQuery(ctx context.Context, b *backend, query string, args []driver.NamedValue, err error) (rows driver.Rows, _ error) {
 	err = c.catchUp(ctx, b, query, err)
 	if c.repeatable() && b.outdated(ctx, err, query) {
 		if rows, err = b.queryOnce(ctx, query, args, nil); err == nil {
@@ -58,17 +84,21 @@ func (c *Conn) queryPlain(ctx context.Context, k *knownText, b *backend, query s
 	}
 	again, err := c.concluded(ctx, noDirectives, b, query, err, true, 1)
 	if again {
-		return c.queryPrimary(ctx, noDirectives, k.alone, query, args, nil, 2)
+		return c.queryPrimary(ctx, noDirectives, c.alone, query, args, nil, 2)
 	}
 	return nil, err
 }
 
 func (c *Conn) execPlain(ctx context.Context, b *backend, query string, args []driver.NamedValue) (driver.Result, error) {
-	b.counts[ReasonExec].Add(1)
-	res, err := b.execer.ExecContext(ctx, query, args)
+	c.owes = oneExec
+	res, err := b.direct.ExecContext(ctx, query, args)
 	if err == nil {
 		return res, nil
 	}
+	return c.mendExec(ctx, b, query, args, err)
+}
+
+func (c *Conn) mendExec(ctx context.Context, b *backend, query string, args []driver.NamedValue, err error) (res driver.Result, _ error) {
 	err = c.catchUp(ctx, b, query, err)
 	if c.repeatable() && b.outdated(ctx, err, query) {
 		res, err = b.execOnce(ctx, query, args, nil)
@@ -88,16 +118,41 @@ func (c *Conn) catchUp(ctx context.Context, b *backend, query string, err error)
 	return b.sent(ctx, true, 'I', err)
 }
 
-// endPlain is endCheckout after a plain text.
-func (c *Conn) endPlain() time.Time {
-	c.plain = false
+// endPlain is endCheckout after a plain text. It reports false if that is called for after all.
+func (c *Conn) endPlain() (at tick, ended bool) {
 	b := c.primary
 	if !b.clean() {
-		return c.endCheckout()
+		return 0, false
 	}
-	now := clock()
-	b.idled = now
-	c.primary, c.sticky = nil, false
-	c.lay(b)
-	return now
+	at = ticks()
+	b.idled = at
+	c.plain, c.primary, c.sticky = false, nil, false
+	tally := b.tally.Load() + c.owes
+	if tally&tallyFull != 0 {
+		tally = b.srv.enter(b, tally)
+	}
+	b.tally.Store(tally | atRest)
+	if c.rested = b; c.cluster.alarm.Load() {
+		c.rouse()
+	}
+	return at, true
 }
+
+// noLongerPlain has the statement counted that went the short way: more than that happens in this checkout.
+func (c *Conn) noLongerPlain() {
+	c.plain = false
+	c.primary.tally.Add(c.owes)
+}
+
+// enter moves a tally that has become too large to where the others are counted.
+func (s *server) enter(b *backend, tally uint64) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.tally.Store(0)
+	b.counts[ReasonExec].Add(execsOf(tally))
+	b.counts[ReasonNoReplica].Add(queriesOf(tally))
+	return 0
+}
+
+func execsOf(tally uint64) int64   { return int64(uint32(tally) / oneExec) }
+func queriesOf(tally uint64) int64 { return int64(tally / oneQuery) }

@@ -180,9 +180,7 @@ func (s *server) remove(b *backend) {
 	if _, known := s.open[b]; known {
 		delete(s.open, b)
 		s.size--
-		for r := range b.counts {
-			s.counts[r] += b.counts[r].Load()
-		}
+		b.addTo(&s.counts)
 	}
 	s.serve()
 	s.mu.Unlock()
@@ -216,8 +214,8 @@ func (s *server) park(b *backend, parked bool) {
 }
 
 // dropIdle closes the idle connections that were put back before t.
-func (s *server) dropIdle(t time.Time) {
-	s.closeIdle(func(b *backend) bool { return b.idled.Before(t) })
+func (s *server) dropIdle(t tick) {
+	s.closeIdle(func(b *backend) bool { return b.idled < t })
 }
 
 func (s *server) closeIdle(unwanted func(*backend) bool) {
@@ -238,8 +236,8 @@ func (s *server) closeIdle(unwanted func(*backend) bool) {
 }
 
 // worn says whether a connection has had its time, alive or idle.
-func (s *server) worn(b *backend, now time.Time) bool {
-	return !b.expires.IsZero() && now.After(b.expires) || s.maxIdle > 0 && now.Sub(b.idled) > s.maxIdle
+func (s *server) worn(b *backend, now tick) bool {
+	return now > b.expires || s.maxIdle > 0 && now.sub(b.idled) > s.maxIdle
 }
 
 // trimEvery is how often idle connections are looked at: often enough for the times after which they are to go.
@@ -257,7 +255,7 @@ func (s *server) trimEvery() time.Duration {
 // trimIdle closes the connections that have had their time, and those that were not used since it looked last: those beyond
 // what was in use at once. Its timer runs only while there are connections.
 func (s *server) trimIdle() {
-	now := time.Now()
+	now := ticks()
 	s.mu.Lock()
 	s.gather()
 	surplus, last := len(s.idle)-spareConns, s.trimmed
@@ -265,7 +263,7 @@ func (s *server) trimIdle() {
 	s.mu.Unlock()
 	s.closeIdle(func(b *backend) bool {
 		surplus--
-		return surplus >= 0 && b.idled.Before(last) || s.worn(b, now)
+		return surplus >= 0 && b.idled < last || s.worn(b, now)
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,11 +279,11 @@ func (s *server) trimIdle() {
 // one too many. Here one goes of those that are as old, or idle for as long: the one used last among them, since several
 // driver connections may be closed at once, in any order, and each is to find one. It is taken away at once: who comes next, often
 // the one that had the driver connection closed, would use it again.
-func (s *server) retire(born, returned time.Time) {
+func (s *server) retire(born time.Time, returned tick) {
 	s.mu.Lock()
 	s.gather()
 	for i := len(s.idle) - 1; i >= 0; i-- {
-		if b := s.idle[i]; b.opened.Before(born) || !b.idled.After(returned) {
+		if b := s.idle[i]; b.opened.Before(born) || b.idled <= returned {
 			s.idle = slices.Delete(s.idle, i, i+1)
 			s.mu.Unlock()
 			s.cluster.tasks.run(func() { s.discard(b) }) // the server may be silent

@@ -113,7 +113,7 @@ func (c *Conn) borrowReplica(ctx context.Context, d *directives, query string, t
 		}
 		if b == nil {
 			var err error
-			b, err = s.acquire(ctx, wait, c.looked)
+			b, err = s.acquire(ctx, wait, tickOf(c.looked))
 			if err == errFull {
 				full |= 1 << s.index
 				continue
@@ -168,7 +168,7 @@ func (c *Conn) freePrimary(ctx context.Context) bool {
 
 // acquireFrom makes a connection of a snapshot's primary, if it is the primary still, that of this checkout.
 func (c *Conn) acquireFrom(ctx context.Context, snap *snapshot, wait bool) bool {
-	b, err := c.cluster.acquireWritable(ctx, snap, wait, time.Time{})
+	b, err := c.cluster.acquireWritable(ctx, snap, wait, 0)
 	if err != nil {
 		return false
 	}

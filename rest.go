@@ -1,9 +1,9 @@
 package pgsplit
 
 import (
+	"cmp"
 	"context"
 	"slices"
-	"time"
 )
 
 // On a handle with a single server, where nothing has to be chosen, a connection that is given back rests: it stays within
@@ -14,13 +14,18 @@ import (
 // rest has a connection that keep has found good rest. It reports false if somebody has to have it at once, and the caller
 // still has it.
 func (b *backend) rest() bool {
-	b.resting.Store(true)
+	b.tally.Store(b.tally.Load() | atRest)
 	// Who sounds the alarm gathers after that, so that one of both sees the other.
-	return !b.srv.alarm.Load() || !b.wake()
+	return !b.srv.cluster.alarm.Load() || !b.wake()
 }
 
 // wake takes a connection that rests; false if it does not, or somebody else was quicker.
-func (b *backend) wake() bool { return b.resting.CompareAndSwap(true, false) }
+func (b *backend) wake() bool {
+	t := b.tally.Load()
+	return t&atRest != 0 && b.tally.CompareAndSwap(t, t&^atRest)
+}
+
+func (b *backend) rests() bool { return b.tally.Load()&atRest != 0 }
 
 // gather puts what rests among the idle ones, in the order of their use. The caller holds the server's lock, as for sound and
 // resting.
@@ -30,22 +35,22 @@ func (s *server) gather() {
 	}
 	n := len(s.idle)
 	for b := range s.open {
-		if b.resting.Load() && b.wake() {
+		if b.wake() {
 			s.idle = append(s.idle, b)
 		}
 	}
 	if len(s.idle) > n {
-		slices.SortStableFunc(s.idle, func(a, b *backend) int { return a.idled.Compare(b.idled) })
+		slices.SortStableFunc(s.idle, func(a, b *backend) int { return cmp.Compare(a.idled, b.idled) })
 	}
 }
 
 // sound raises the alarm, or ends it.
-func (s *server) sound() { s.alarm.Store(s.closed || len(s.waiting) > 0) }
+func (s *server) sound() { s.cluster.alarm.Store(s.closed || len(s.waiting) > 0) }
 
 // resting is how many connections rest.
 func (s *server) resting() (n int) {
 	for b := range s.open {
-		if b.resting.Load() {
+		if b.rests() {
 			n++
 		}
 	}
@@ -53,7 +58,7 @@ func (s *server) resting() (n int) {
 }
 
 // giveBack ends a checkout's use of the primary's connection.
-func (c *Conn) giveBack(b *backend, now time.Time) {
+func (c *Conn) giveBack(b *backend, now tick) {
 	s := b.srv
 	switch {
 	case len(c.cluster.servers) > 1:
@@ -73,6 +78,15 @@ func (c *Conn) lay(b *backend) {
 	}
 }
 
+// rouse takes what has just come to rest here for who has to have it at once.
+func (c *Conn) rouse() {
+	b := c.rested
+	c.rested = nil
+	if b.wake() {
+		b.srv.put(b)
+	}
+}
+
 // awake is the connection that this driver connection used last, if it is nobody's and fit to be used again.
 func (c *Conn) awake(ctx context.Context) (*backend, error) {
 	b := c.rested
@@ -83,7 +97,7 @@ func (c *Conn) awake(ctx context.Context) (*backend, error) {
 	if !b.wake() {
 		return nil, nil
 	}
-	fit, err := b.srv.check(ctx, b, clock())
+	fit, err := b.srv.check(ctx, b, ticks())
 	if !fit {
 		return nil, err
 	}
@@ -92,10 +106,7 @@ func (c *Conn) awake(ctx context.Context) (*backend, error) {
 
 // part gives others what rests here: the driver connection closes.
 func (c *Conn) part() {
-	if b := c.rested; b != nil {
-		c.rested = nil
-		if b.wake() {
-			b.srv.put(b)
-		}
+	if c.rested != nil {
+		c.rouse()
 	}
 }

@@ -135,9 +135,9 @@ func readOnlyServer(err error) bool {
 
 // acquirePrimary returns a connection to the primary of a handle with several servers. When the primary cannot be reached it waits for one, up to
 // the deadline (zero: failover_timeout from now) or the context's, and then returns the first error. now is as for acquire.
-func (c *Cluster) acquirePrimary(ctx context.Context, deadline, now time.Time) (*backend, error) {
+func (c *Cluster) acquirePrimary(ctx context.Context, deadline time.Time, now tick) (*backend, error) {
 	var first error
-	for ; ; now = (time.Time{}) {
+	for ; ; now = 0 {
 		snap := c.snap.Load()
 		if p := snap.primary; p != nil && (first == nil || snap.primaryHealthy()) {
 			b, err := c.acquireWritable(ctx, snap, true, now)

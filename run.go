@@ -22,7 +22,7 @@ func (c *Conn) start(ctx context.Context, query string) *directives {
 
 // ExecContext runs a statement on the primary.
 func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if _, b := c.plainly(ctx, query); b != nil {
+	if b := c.plainly(ctx, query); b != nil {
 		return c.execPlain(ctx, b, query, args)
 	}
 	return c.exec(ctx, query, args, c.own(query))
@@ -55,8 +55,8 @@ func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue,
 
 // QueryContext runs a query on a replica if it is a read that a replica may serve now, else on the primary.
 func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if k, b := c.plainly(ctx, query); b != nil {
-		return c.queryPlain(ctx, k, b, query, args)
+	if b := c.plainly(ctx, query); b != nil {
+		return c.queryPlain(ctx, b, query, args)
 	}
 	return c.query(ctx, query, args, c.own(query))
 }

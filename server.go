@@ -36,8 +36,7 @@ type server struct {
 	surveyed atomic.Pointer[survey]
 	unwell   atomic.Pointer[error] // why the one server of a handle could not be surveyed
 
-	bare  bool        // connector is pgx's, without hooks
-	alarm atomic.Bool // somebody waits for a connection, or the handle closes: none may rest, see rest
+	bare bool // connector is pgx's, without hooks
 
 	parked   atomic.Int64 // backends kept for their session state by driver connections that nobody uses
 	connects atomic.Int64 // backends opened so far
@@ -50,7 +49,7 @@ type server struct {
 	idle     []*backend   // the last of them was used last
 	size     int          // of open
 	opening  int          // backends that are being opened, or may be
-	trimmed  time.Time    // when trimIdle looked last
+	trimmed  tick         // when trimIdle looked last
 	closed   bool
 	open     map[*backend]struct{}
 	waiting  []*waiter // in the order in which they came
@@ -76,8 +75,8 @@ func newServer(c *Cluster, index int, name string, connector, watcher driver.Con
 
 // acquire returns a connection that nobody else has: an idle one that is still alive, or a new one. When the server has as
 // many as it may have, it waits for one or returns errFull. Whoever waits for one counts as in flight, so that a replica
-// without connections does not look idle to all who come meanwhile. now is what clock has just told the caller, or zero.
-func (s *server) acquire(ctx context.Context, wait bool, now time.Time) (*backend, error) {
+// without connections does not look idle to all who come meanwhile. now is what ticks has just told the caller, or 0.
+func (s *server) acquire(ctx context.Context, wait bool, now tick) (*backend, error) {
 	s.fly(1)
 	b, err := s.find(ctx, wait, now)
 	if err != nil {
@@ -92,8 +91,8 @@ func (s *server) fly(n int64) {
 	}
 }
 
-func (s *server) find(ctx context.Context, wait bool, now time.Time) (*backend, error) {
-	for ; ; now = (time.Time{}) {
+func (s *server) find(ctx context.Context, wait bool, now tick) (*backend, error) {
+	for ; ; now = 0 {
 		b, waited, err := s.take(ctx, wait)
 		if err != nil {
 			return nil, err
@@ -101,8 +100,8 @@ func (s *server) find(ctx context.Context, wait bool, now time.Time) (*backend, 
 		if b == nil {
 			return s.connect(ctx)
 		}
-		if waited || now.IsZero() {
-			now = clock()
+		if waited || now == 0 {
+			now = ticks()
 		}
 		switch fit, err := s.check(ctx, b, now); {
 		case err != nil:
@@ -115,7 +114,7 @@ func (s *server) find(ctx context.Context, wait bool, now time.Time) (*backend, 
 
 // check prepares an idle connection for its next checkout. One that is not fit for it is discarded; an error says that others
 // would not be either.
-func (s *server) check(ctx context.Context, b *backend, now time.Time) (fit bool, err error) {
+func (s *server) check(ctx context.Context, b *backend, now tick) (fit bool, err error) {
 	if b.closed() || s.worn(b, now) {
 		s.discard(b)
 		return false, nil
@@ -129,7 +128,7 @@ func (s *server) check(ctx context.Context, b *backend, now time.Time) (fit bool
 			return false, err
 		}
 		// What killed one idle connection has likely killed those that were idle for longer: no ping for each.
-		s.dropIdle(now.Add(-pingAfter))
+		s.dropIdle(now - tick(pingAfter))
 		return false, nil
 	}
 	if b.plans != s.cluster.schema.Load() {
@@ -199,7 +198,7 @@ func (s *server) dial(ctx context.Context) (*backend, error) {
 		if j := s.cluster.cfg.PoolMaxConnLifetimeJitter; j > 0 {
 			d += rand.N(j)
 		}
-		b.expires = b.opened.Add(d)
+		b.expires = tickOf(b.opened.Add(d))
 	}
 	if err := s.welcome(cctx, b); err != nil {
 		dc.Close()
@@ -248,8 +247,8 @@ func (s *server) missed() time.Duration {
 	return min(first<<min(n-2, 10), most)
 }
 
-// release gives a backend back: to the next who asks if it is clean, else it is closed. now is the present, as clock tells it.
-func (s *server) release(b *backend, now time.Time) {
+// release gives a backend back: to the next who asks if it is clean, else it is closed. now is the present.
+func (s *server) release(b *backend, now tick) {
 	s.fly(-1)
 	if s.keep(b, now) {
 		s.put(b)
@@ -257,7 +256,7 @@ func (s *server) release(b *backend, now time.Time) {
 }
 
 // keep says whether a backend that is given back is of use to others; if not, it is closed.
-func (s *server) keep(b *backend, now time.Time) bool {
+func (s *server) keep(b *backend, now tick) bool {
 	if !b.clean() || b.untidy() && !b.tidyInTime() {
 		s.discard(b)
 		return false

@@ -36,8 +36,10 @@ type ServerStats struct {
 	MaxConnections int
 	Surveyed       time.Time
 
-	Routed map[Reason]int64 // statements sent to it since the handle was opened, by reason; reasons without any are left out
-	Healed int64            // errors of this server that did not reach the application
+	// Routed counts the statements sent to it since the handle was opened, by reason; reasons without any are left out. Where there
+	// is but one server, a statement may be counted only when its checkout is over, that is, when its rows have been closed.
+	Routed map[Reason]int64
+	Healed int64 // errors of this server that did not reach the application
 	// Errors counts by class what went wrong with this server for statements, healed or not, and connections of theirs.
 	// What is wrong with the statements themselves is no part of it, nor are the monitor's own failures (see OutSince).
 	Errors   map[ErrorClass]int64
@@ -147,11 +149,18 @@ func (s *server) routed() (n [reasonCount]int64) {
 	defer s.mu.Unlock()
 	n = s.counts
 	for b := range s.open {
-		for r := range n {
-			n[r] += b.counts[r].Load()
-		}
+		b.addTo(&n)
 	}
 	return n
+}
+
+func (b *backend) addTo(n *[reasonCount]int64) {
+	for r := range n {
+		n[r] += b.counts[r].Load()
+	}
+	tally := b.tally.Load()
+	n[ReasonExec] += execsOf(tally)
+	n[ReasonNoReplica] += queriesOf(tally)
 }
 
 // went counts an error that tells of trouble with the server.

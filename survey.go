@@ -102,12 +102,12 @@ func (c *Cluster) measureAgain(ctx context.Context) bool {
 // surveyAlone asks the one server of a handle without monitors.
 func (c *Cluster) surveyAlone(ctx context.Context) {
 	s := c.servers[0]
-	b, err := s.acquire(ctx, true, time.Time{})
+	b, err := s.acquire(ctx, true, 0)
 	if err != nil {
 		s.unwell.Store(&err)
 		return
 	}
-	defer func() { s.release(b, clock()) }()
+	defer func() { s.release(b, ticks()) }()
 	s.unwell.Store(nil)
 	if b.pg != nil {
 		s.surveyed.Store(takeSurvey(ctx, b.pg.PgConn()))

@@ -21,11 +21,11 @@ type texts struct {
 type knownText struct {
 	sql     string
 	judge   *catalog.Catalog // by which it was judged
+	plain   bool             // see isPlain
+	alone   Reason           // why it is not for replicas where there are none
 	st      *statement.Analysis
 	unknown string // a name that the catalog lacks
 	print   uint64 // its fingerprint
-	plain   bool   // see isPlain
-	alone   Reason // why it is not for replicas where there are none
 }
 
 const (
