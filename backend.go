@@ -26,7 +26,7 @@ type backend struct {
 	expires  tick              // when its time is over
 	plans    uint64            // the schema change of this handle that its cached plans are as new as
 	prepared map[string]*shape // by the text: statements of Stmts
-	tally    atomic.Uint64     // whether it rests, and more, see oneExec
+	tally    atomic.Uint64     // whether it rests, and more, see atRest
 
 	state      atomic.Int32
 	doomed     atomic.Bool // its server has been found unreachable since it was opened: nobody waits on it any more
@@ -40,7 +40,7 @@ type backend struct {
 	parked  bool          // with session state, by a driver connection that nobody uses
 	warm    bool          // it has run a query: what it keeps of the catalog is there
 
-	counts [reasonCount]atomic.Int64 // statements sent over it, by reason; the server has those of its former connections
+	counts [reasonCount]atomic.Int64 // statements sent over it, by reason, beyond tally; the server has those of its former connections
 
 	srv *server
 	dc  driver.Conn

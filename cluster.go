@@ -22,7 +22,7 @@ type Cluster struct {
 	alarm  atomic.Bool   // somebody waits for a connection of the one server, or the handle closes: none may rest, see rest
 	over   atomic.Bool   // life has ended, or is about to
 	traces bool          // Config.Trace is set
-	brief  time.Duration // for how long a connection may have been out of use and go the short way
+	brief  time.Duration // for how long after its last checkout began a connection may go the short way
 
 	cfg     *Config // private: nobody changes it
 	servers []*server

@@ -168,12 +168,6 @@ func (c *Conn) ResetSession(ctx context.Context) error {
 // IsValid ends a checkout. It reports false when session state was lost with its server connection, so that
 // database/sql makes a new connection, as it does with pgx.
 func (c *Conn) IsValid() bool {
-	if c.plain {
-		if at, ended := c.endPlain(); ended {
-			c.returned = at
-			return !c.cluster.over.Load()
-		}
-	}
 	if c.returned = c.endCheckout(); c.returned == 0 {
 		c.returned = ticks()
 	}

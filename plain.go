@@ -27,7 +27,7 @@ func (k *knownText) isPlain() bool {
 // it to rest publishes both at once. A counter of its own would be another locked instruction, and each of those waits until
 // all that the system calls before it have written is out of the processor's hands.
 const (
-	atRest    = 1
+	atRest    = 1       // it is nobody's, and not among its server's idle ones: whoever wakes it has it
 	oneExec   = 1 << 1  // of ReasonExec; 30 bits
 	oneQuery  = 1 << 32 // of ReasonNoReplica; 31 bits
 	tallyFull = 1<<31 | 1<<63
@@ -39,12 +39,12 @@ func (c *Conn) plainly(ctx context.Context, query string) *backend {
 	if b == nil || b.direct == nil || cl.traces || len(c.prepared) > 0 || directivesOf(ctx) != noDirectives {
 		return nil
 	}
-	if query != c.latest && !c.learn(query) || !b.wake() {
+	if (query != c.latest || query == "") && !c.learn(query) || !b.wake() {
 		return nil
 	}
 	now := ticks()
 	if now.sub(b.used) > cl.brief || now > b.expires || b.closed() || len(b.prepared) > 0 || b.plans != cl.schema.Load() || b.stirs(now) {
-		c.lay(b)
+		c.lay(b, 0)
 		return nil // the long way looks after it
 	}
 	b.used = now
@@ -52,14 +52,13 @@ func (c *Conn) plainly(ctx context.Context, query string) *backend {
 	return b
 }
 
-// learn says whether a text is known as a plain one, and remembers it for the next time: mostly the same text comes again, in
-// the same place.
+// learn says whether a text is known as a plain one, and remembers it for the next time: often the same text comes again.
 func (c *Conn) learn(query string) bool {
 	k, _, _ := c.cluster.texts.find(query, nil)
 	if k == nil || !k.plain {
 		return false
 	}
-	c.latest, c.alone = query, k.alone
+	c.latest, c.alone = k.sql, k.alone // the application's own text may be part of something large
 	return true
 }
 
@@ -127,31 +126,29 @@ func (c *Conn) endPlain() (at tick, ended bool) {
 	at = ticks()
 	b.idled = at
 	c.plain, c.primary, c.sticky = false, nil, false
-	tally := b.tally.Load() + c.owes
-	if tally&tallyFull != 0 {
-		tally = b.srv.enter(b, tally)
-	}
-	b.tally.Store(tally | atRest)
-	if c.rested = b; c.cluster.alarm.Load() {
-		c.rouse()
-	}
+	c.lay(b, c.owes)
 	return at, true
 }
 
-// noLongerPlain has the statement counted that went the short way: more than that happens in this checkout.
+// noLongerPlain has the statement counted that went the short way, where the checkout does not end with that: it has failed, its
+// connection is not clean, or more follows.
 func (c *Conn) noLongerPlain() {
 	c.plain = false
-	c.primary.tally.Add(c.owes)
+	switch c.owes {
+	case oneExec:
+		c.primary.counts[ReasonExec].Add(1)
+	case oneQuery:
+		c.primary.counts[ReasonNoReplica].Add(1)
+	}
 }
 
-// enter moves a tally that has become too large to where the others are counted.
-func (s *server) enter(b *backend, tally uint64) uint64 {
+// enter moves a tally that has become too large to where the other statements are counted.
+func (s *server) enter(b *backend, tally uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.tally.Store(0)
 	b.counts[ReasonExec].Add(execsOf(tally))
 	b.counts[ReasonNoReplica].Add(queriesOf(tally))
-	return 0
 }
 
 func execsOf(tally uint64) int64   { return int64(uint32(tally) / oneExec) }

@@ -55,7 +55,8 @@ func TestWhatGoesTheShortWayIsCounted(t *testing.T) {
 
 		conn = known(t, db)
 		firstValue(t, t.Context(), conn, read)
-		r.add("", pgsplit.ReasonNoReplica, 0) // its checkout is not over
+		require.True(t, ranPlain(t, conn))
+		r.add("its checkout is not over", pgsplit.ReasonNoReplica, 0)
 		firstValue(t, t.Context(), conn, read)
 		r.expected[pgsplit.ReasonNoReplica]++
 		r.add("a second statement in the checkout", pgsplit.ReasonSticky, 1)
@@ -130,4 +131,19 @@ func TestCountsOfTheShortWayOnlyGrow(t *testing.T) {
 	after := serverStats(db, 0).Routed
 	require.EqualValues(t, goroutines*each, after[pgsplit.ReasonExec]-before[pgsplit.ReasonExec])
 	require.EqualValues(t, goroutines*each, after[pgsplit.ReasonNoReplica]-before[pgsplit.ReasonNoReplica])
+}
+
+// An empty text is no statement, and none that a connection has met before either.
+func TestAnEmptyTextGoesTheLongWay(t *testing.T) {
+	db := open(t, calm(t).Primary.DSN())
+	for range 3 {
+		execAll(t, db, "")
+		conn := known(t, db)
+		rows, err := conn.QueryContext(t.Context(), "")
+		require.NoError(t, err)
+		require.NoError(t, rows.Close())
+		require.False(t, ranPlain(t, conn))
+		require.NoError(t, conn.Close())
+	}
+	require.Equal(t, map[pgsplit.Reason]int64{pgsplit.ReasonExec: 3, pgsplit.ReasonNotUnderstood: 3}, serverStats(db, 0).Routed)
 }

@@ -11,14 +11,6 @@ import (
 // Resting ones are idle like those in the server's stack. Whoever wakes one has it, so they are taken from there whenever
 // somebody else needs a connection, or they are to be looked at: gather.
 
-// rest has a connection that keep has found good rest. It reports false if somebody has to have it at once, and the caller
-// still has it.
-func (b *backend) rest() bool {
-	b.tally.Store(b.tally.Load() | atRest)
-	// Who sounds the alarm gathers after that, so that one of both sees the other.
-	return !b.srv.cluster.alarm.Load() || !b.wake()
-}
-
 // wake takes a connection that rests; false if it does not, or somebody else was quicker.
 func (b *backend) wake() bool {
 	t := b.tally.Load()
@@ -45,7 +37,11 @@ func (s *server) gather() {
 }
 
 // sound raises the alarm, or ends it.
-func (s *server) sound() { s.cluster.alarm.Store(s.closed || len(s.waiting) > 0) }
+func (s *server) sound() {
+	if len(s.cluster.servers) == 1 {
+		s.cluster.alarm.Store(s.closed || len(s.waiting) > 0)
+	}
+}
 
 // resting is how many connections rest.
 func (s *server) resting() (n int) {
@@ -64,26 +60,22 @@ func (c *Conn) giveBack(b *backend, now tick) {
 	case len(c.cluster.servers) > 1:
 		s.release(b, now)
 	case s.keep(b, now):
-		c.lay(b)
+		c.lay(b, 0)
 	}
 }
 
-// lay has a connection rest here, or gives it to who has to have it at once.
-func (c *Conn) lay(b *backend) {
-	if b.rest() {
-		c.rested = b
-	} else {
-		c.rested = nil
-		b.srv.put(b)
+// lay has a connection that is fit for anybody rest here, or gives it to who has to have it at once. owes is what it has done since
+// it was woken.
+func (c *Conn) lay(b *backend, owes uint64) {
+	tally := b.tally.Load() + owes
+	if tally&tallyFull != 0 {
+		b.srv.enter(b, tally)
+		tally = 0
 	}
-}
-
-// rouse takes what has just come to rest here for who has to have it at once.
-func (c *Conn) rouse() {
-	b := c.rested
-	c.rested = nil
-	if b.wake() {
-		b.srv.put(b)
+	b.tally.Store(tally | atRest)
+	// Who sounds the alarm gathers after that, so that one of both sees the other.
+	if c.rested = b; c.cluster.alarm.Load() {
+		c.part()
 	}
 }
 
@@ -104,9 +96,10 @@ func (c *Conn) awake(ctx context.Context) (*backend, error) {
 	return b, nil
 }
 
-// part gives others what rests here: the driver connection closes.
+// part gives others what rests here: somebody waits for one, or the driver connection closes.
 func (c *Conn) part() {
-	if c.rested != nil {
-		c.rouse()
+	b := c.rested
+	if c.rested = nil; b != nil && b.wake() {
+		b.srv.put(b)
 	}
 }

@@ -37,7 +37,8 @@ type ServerStats struct {
 	Surveyed       time.Time
 
 	// Routed counts the statements sent to it since the handle was opened, by reason; reasons without any are left out. Where there
-	// is but one server, a statement may be counted only when its checkout is over, that is, when its rows have been closed.
+	// is but one server, a statement may be counted only when its connection is given back or used again: with a *sql.DB, when its
+	// rows have been closed.
 	Routed map[Reason]int64
 	Healed int64 // errors of this server that did not reach the application
 	// Errors counts by class what went wrong with this server for statements, healed or not, and connections of theirs.
