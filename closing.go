@@ -26,7 +26,12 @@ func (c *Cluster) close() error {
 	for _, s := range c.servers {
 		s.close()
 	}
-	// All of it ends at once, but for connectors that dial by themselves: pgx may clean up after those for 15 s.
+	// All of it ends at once, but that servers may have to be told what to cancel still, and for connectors that dial by
+	// themselves: pgx may clean up after those for 15 s.
+	words, silence := context.WithTimeout(limit, lastWordsTimeout)
+	defer silence()
+	within(words, c.tasks.wait)
+	c.finish()
 	within(limit, c.tasks.wait)
 	return nil
 }
@@ -73,3 +78,6 @@ func (c *Cluster) freeReads(limit context.Context, most time.Duration, concerned
 
 // closeTimeout bounds how long DB.Close takes to end what is under way.
 const closeTimeout = 900 * time.Millisecond
+
+// lastWordsTimeout bounds how long it has a server told to cancel a statement.
+const lastWordsTimeout = closeTimeout / 3

@@ -31,6 +31,7 @@ type Cluster struct {
 	snap         atomic.Pointer[snapshot]
 	marks        *marks
 	life         context.Context // ends with Close
+	end          context.Context // ends when Close is back, see lastWords
 	balancer     Balancer
 	tracks       bool // writes are: read_your_writes is not off, and there are replicas
 	measures     bool // the balancer wants latencies
@@ -51,8 +52,9 @@ type Cluster struct {
 	tightest    tightest
 	announcer   announcer
 
-	number  uint64 // at random: tokens know by it which handle has made them
-	quit    context.CancelFunc
+	number  uint64             // at random: tokens know by it which handle has made them
+	quit    context.CancelFunc // ends life
+	finish  context.CancelFunc // ends end
 	started sync.Once
 	reading sync.Mutex // held while the catalog is read
 	tasks   tasks
@@ -84,6 +86,7 @@ func newCluster(cfg *Config) (*Cluster, error) {
 	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
 	c.patience = polling{c}
 	c.life, c.quit = context.WithCancel(context.Background())
+	c.end, c.finish = context.WithCancel(context.Background())
 	c.replicaReads.Store(cfg.ReplicaReads)
 	if c.balancer = cfg.CustomBalancer; c.balancer == nil {
 		c.balancer = newBalancer(cfg.Balancer)
@@ -243,7 +246,7 @@ func (c *Cluster) readyAlone(ctx context.Context) error {
 func (c *Cluster) unreachable(ctx context.Context) error {
 	connector := c.servers[0].connector
 	if c.cfg.Original != nil {
-		connector = stdlib.GetConnector(*c.pgxServerConfig(c.cfg.Original))
+		connector = stdlib.GetConnector(*c.pgxServerConfig(c.cfg.Original, c.inLife))
 	}
 	dc, err := connector.Connect(ctx)
 	if err != nil {

@@ -19,33 +19,49 @@ type dialed struct {
 type dialedKey struct{}
 
 // pgxServerConfig is the private copy of a server's configuration whose dial function knows the handle's life: pgx
-// dials by itself, too, to cancel a statement, and that must not outlive the handle.
-func (c *Cluster) pgxServerConfig(cfg *pgx.ConnConfig) *pgx.ConnConfig {
+// dials by itself, too, to have a server cancel a statement, and that must not outlive the handle. own is what bounds that.
+func (c *Cluster) pgxServerConfig(cfg *pgx.ConnConfig, own func() (context.Context, context.CancelFunc)) *pgx.ConnConfig {
 	cfg = cfg.Copy()
 	dial := cfg.DialFunc
 	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		d, _ := ctx.Value(dialedKey{}).(*dialed)
 		dctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		defer context.AfterFunc(c.life, cancel)()
+		if d, _ := ctx.Value(dialedKey{}).(*dialed); d != nil {
+			defer context.AfterFunc(c.life, cancel)()
+			conn, err := dial(dctx, network, addr)
+			d.conn = conn
+			return conn, err
+		}
+		bound, free := own()
+		defer context.AfterFunc(bound, cancel)()
 		conn, err := dial(dctx, network, addr)
 		if err != nil {
+			free()
 			return nil, err
 		}
-		if d != nil {
-			d.conn = conn
-			return conn, nil
-		}
-		stop := context.AfterFunc(c.life, func() { conn.Close() })
-		return &ownedConn{Conn: conn, stop: stop}, nil
+		stop := context.AfterFunc(bound, func() { conn.Close() })
+		return &ownedConn{Conn: conn, stop: func() { stop(); free() }}, nil
 	}
 	return cfg
 }
 
-// ownedConn is a socket of pgx's own (a cancel request): it ends with the handle.
+// inLife bounds what is done for the handle itself: it ends with it.
+func (c *Cluster) inLife() (context.Context, context.CancelFunc) { return c.life, func() {} }
+
+// lastWords bounds what is done for a statement of the application whose context has ended: that its server hears of it. A
+// statement may end at the time of Close, or go on after it, and so may this, for a moment: what ran on would hold its locks, and
+// write in the end.
+func (c *Cluster) lastWords() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	begin := time.Now()
+	stop := context.AfterFunc(c.end, func() { time.AfterFunc(lastWordsTimeout-time.Since(begin), cancel) })
+	return ctx, func() { stop(); cancel() }
+}
+
+// ownedConn is a socket of pgx's own (a cancel request).
 type ownedConn struct {
 	net.Conn
-	stop func() bool
+	stop func()
 }
 
 func (o *ownedConn) Close() error {
@@ -54,7 +70,7 @@ func (o *ownedConn) Close() error {
 }
 
 // hangUp closes a connection without waiting for its server. When a context has ended in the middle of a statement, pgx
-// goes on to ask the server to cancel it, for up to 15 s: that goes on in the background, and ends with the handle.
+// goes on to ask the server to cancel it, for up to 15 s: that goes on in the background, and ends with Close, see lastWords.
 func (c *Cluster) hangUp(conn *pgx.Conn, raw net.Conn) {
 	if raw == nil {
 		raw = conn.PgConn().Conn()
@@ -79,7 +95,7 @@ func (c *Cluster) awaitCleanup(conn *pgx.Conn, raw net.Conn) {
 	c.tasks.run(func() {
 		select {
 		case <-done:
-		case <-c.life.Done():
+		case <-c.end.Done():
 			if raw != nil {
 				raw.Close()
 			}
@@ -90,8 +106,8 @@ func (c *Cluster) awaitCleanup(conn *pgx.Conn, raw net.Conn) {
 
 // addServer adds a server given as a pgx configuration of one host.
 func (c *Cluster) addServer(cfg *pgx.ConnConfig) {
-	cfg = c.pgxServerConfig(cfg)
-	watch := cfg.Copy()
+	watch := c.pgxServerConfig(cfg, c.inLife)
+	cfg = c.pgxServerConfig(cfg, c.lastWords)
 	watch.Tracer = nil
 	if watch.RuntimeParams == nil {
 		watch.RuntimeParams = map[string]string{}
