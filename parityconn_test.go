@@ -21,7 +21,7 @@ func (s *script) raw(conn *sql.Conn, use func(*pgx.Conn) error) {
 
 var connParity = []parityCase{
 	{"values of megabytes", func(s *script) {
-		text, blob := strings.Repeat("wörd ", 1<<20), bytes.Repeat([]byte{0, 1, 2, 255}, 1<<20)
+		text, blob := strings.Repeat("wörd ", 1<<19), bytes.Repeat([]byte{0, 1, 2, 255}, 1<<19)
 		for _, q := range []string{"select $1::text, length($1::text), $2::bytea, md5($2::bytea)", "update thing set code = 'c1' where id = 1 returning $1::text, length($1::text), $2::bytea, md5($2::bytea)"} {
 			s.rows(s.db.QueryContext(s.Context(), q, text, blob))
 			var gotText string

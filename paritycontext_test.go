@@ -105,13 +105,12 @@ var contextParity = []parityCase{
 					s.exec(conn, "update thing set n = n where id = 2")
 					s.err("close", stmt.Close())
 					s.leave(conn)
-
-					s.warm()
-					ctx, cancel = soon(s, deadline)
-					_, err = s.db.QueryContext(ctx, text)
-					s.err("from the pool", err)
-					cancel()
 				}
+				s.warm()
+				ctx, cancel := soon(s, deadline)
+				_, err := s.db.QueryContext(ctx, text)
+				s.err("from the pool", err)
+				cancel()
 			}
 		}
 	}},

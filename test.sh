@@ -42,15 +42,17 @@ if [ -n "$unformatted" ]; then
 fi
 
 # "go test ./..." stops at nested modules, so each one is visited.
-find . -name go.mod -not -path './.*' | sort | while read -r mod; do
-  (cd "$(dirname "$mod")" && go vet ./... && go test -race -timeout 20m "$@" ./...)
-done
+modules=$(find . -mindepth 2 -name go.mod -not -path './.*' -not -path './bench/*' | sort)
+vet_and_test() { (cd "$1" && go vet ./... && go test -race -timeout 20m "${@:2}" ./...); }
 
-# Fuzzing looks for what the corpus lacks. Go itself may report that the time is up as a failure; an input that fails it
-# always writes down. PGSPLIT_FUZZTIME=0 leaves fuzzing out.
+# Fuzzing looks for what the corpus lacks. It takes what the tests leave of the processors. Go itself may report that the time is
+# up as a failure; an input that fails it always writes down. PGSPLIT_FUZZTIME=0 leaves fuzzing out.
 fuzz() {
   local target=$1 package=$2 fuzztime=${PGSPLIT_FUZZTIME:-$3} out
-  if out=$(go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -parallel 1 "$package" 2>&1); then
+  if [ "$fuzztime" = 0 ]; then
+    return
+  fi
+  if out=$(nice -n 19 go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -parallel 1 "$package" 2>&1); then
     echo "ok  	$target for $fuzztime: $(grep -o 'execs: [0-9]*' <<<"$out" | tail -n 1)"
   elif grep -q 'context deadline exceeded' <<<"$out" && ! grep -q 'Failing input' <<<"$out"; then
     echo "ok  	$target for $fuzztime, ended by the clock"
@@ -59,11 +61,30 @@ fuzz() {
     return 1
   fi
 }
-if [ "${PGSPLIT_FUZZTIME:-}" != 0 ]; then
-  # Two at a time, on a processor each. In the background a shell has them ignore an interrupt, so they are ended with it.
-  trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-  fuzz FuzzLexer ./internal/statement 30s &
+
+# All but the tests of the package at the root, which take longest and have one processor for themselves meanwhile.
+others() {
+  go list ./... | tail -n +2 | xargs go test -race -timeout 20m -p 1 "$@"
+  for mod in $modules; do
+    vet_and_test "$(dirname "$mod")" "$@"
+  done
+  fuzz FuzzLexer ./internal/statement 30s
   fuzz FuzzAnalyze ./internal/statement 30s
-  wait $!
   fuzz FuzzToken . 10s
-fi
+}
+
+vet_and_test bench "$@" # it measures, so it is alone
+go vet ./...
+
+# In a process group of its own it does not hear an interrupt, so it is ended with this script.
+printed=$(mktemp)
+trap 'kill -- "-$other" 2>/dev/null || true; rm -f "$printed"' EXIT
+set -m
+(set -e; others "$@") >"$printed" 2>&1 &
+other=$!
+set +m
+status=0
+go test -race -timeout 20m "$@" . || status=$?
+wait "$other" || status=$?
+cat "$printed"
+exit "$status"
