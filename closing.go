@@ -12,6 +12,9 @@ import (
 // close ends everything that belongs to the handle. database/sql calls it from DB.Close, after it has closed the idle
 // driver connections. Rows that are still open stay usable; their connection ends with them.
 func (c *Cluster) close() error {
+	if c.life.Err() != nil {
+		return nil
+	}
 	limit, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	looked := c.freeReads(limit, closeTimeout/2, (*server).awaited)
@@ -20,18 +23,14 @@ func (c *Cluster) close() error {
 		s.refuse()
 	}
 	// Now no read gets a connection any more. One that had got it before may have begun to wait after the look above. The life
-	// of the handle goes on until then: it bounds every dial.
+	// of the handle goes on until then: without it nobody connects.
 	c.freeReads(limit, closeTimeout/3, func(s *server) bool { return !looked[s] && s.lent() && c.snap.Load().primary != s })
 	c.quit()
 	for _, s := range c.servers {
 		s.close()
 	}
-	// All of it ends at once, but that servers may have to be told what to cancel still, and for connectors that dial by
-	// themselves: pgx may clean up after those for 15 s.
-	words, silence := context.WithTimeout(limit, lastWordsTimeout)
-	defer silence()
-	within(words, c.tasks.wait)
-	c.finish()
+	// Most of it ends at once. Servers may have to be told still what to cancel, see lastWords; and pgx may clean up for 15 s after
+	// connectors that dial by themselves.
 	within(limit, c.tasks.wait)
 	return nil
 }
@@ -79,5 +78,6 @@ func (c *Cluster) freeReads(limit context.Context, most time.Duration, concerned
 // closeTimeout bounds how long DB.Close takes to end what is under way.
 const closeTimeout = 900 * time.Millisecond
 
-// lastWordsTimeout bounds how long it has a server told to cancel a statement.
-const lastWordsTimeout = closeTimeout / 3
+// lastWordsTimeout bounds how long a server is told to cancel a statement while DB.Close is at work, and after it: three round trips
+// with TLS.
+const lastWordsTimeout = 350 * time.Millisecond

@@ -31,7 +31,6 @@ type Cluster struct {
 	snap         atomic.Pointer[snapshot]
 	marks        *marks
 	life         context.Context // ends with Close
-	end          context.Context // ends when Close is back, see lastWords
 	balancer     Balancer
 	tracks       bool // writes are: read_your_writes is not off, and there are replicas
 	measures     bool // the balancer wants latencies
@@ -54,7 +53,6 @@ type Cluster struct {
 
 	number  uint64             // at random: tokens know by it which handle has made them
 	quit    context.CancelFunc // ends life
-	finish  context.CancelFunc // ends end
 	started sync.Once
 	reading sync.Mutex // held while the catalog is read
 	tasks   tasks
@@ -86,7 +84,6 @@ func newCluster(cfg *Config) (*Cluster, error) {
 	c.definitions.wake, c.definitions.first = make(chan struct{}, 1), make(chan struct{})
 	c.patience = polling{c}
 	c.life, c.quit = context.WithCancel(context.Background())
-	c.end, c.finish = context.WithCancel(context.Background())
 	c.replicaReads.Store(cfg.ReplicaReads)
 	if c.balancer = cfg.CustomBalancer; c.balancer == nil {
 		c.balancer = newBalancer(cfg.Balancer)
@@ -248,7 +245,7 @@ func (c *Cluster) unreachable(ctx context.Context) error {
 	if c.cfg.Original != nil {
 		connector = stdlib.GetConnector(*c.pgxServerConfig(c.cfg.Original, c.inLife))
 	}
-	dc, err := connector.Connect(ctx)
+	dc, err := connector.Connect(context.WithValue(ctx, dialedKey{}, &dialed{}))
 	if err != nil {
 		return err
 	}

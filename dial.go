@@ -18,9 +18,9 @@ type dialed struct {
 
 type dialedKey struct{}
 
-// pgxServerConfig is the private copy of a server's configuration whose dial function knows the handle's life: pgx
-// dials by itself, too, to have a server cancel a statement, and that must not outlive the handle. own is what bounds that.
-func (c *Cluster) pgxServerConfig(cfg *pgx.ConnConfig, own func() (context.Context, context.CancelFunc)) *pgx.ConnConfig {
+// pgxServerConfig is the private copy of a server's configuration whose dial function knows the handle's life, which bounds the
+// dials that it makes. pgx dials by itself, too, to have a server cancel a statement: bound limits those, and their connections.
+func (c *Cluster) pgxServerConfig(cfg *pgx.ConnConfig, bound func() (context.Context, context.CancelFunc)) *pgx.ConnConfig {
 	cfg = cfg.Copy()
 	dial := cfg.DialFunc
 	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -32,33 +32,32 @@ func (c *Cluster) pgxServerConfig(cfg *pgx.ConnConfig, own func() (context.Conte
 			d.conn = conn
 			return conn, err
 		}
-		bound, free := own()
-		defer context.AfterFunc(bound, cancel)()
+		limit, free := bound()
+		defer context.AfterFunc(limit, cancel)()
 		conn, err := dial(dctx, network, addr)
 		if err != nil {
 			free()
 			return nil, err
 		}
-		stop := context.AfterFunc(bound, func() { conn.Close() })
+		stop := context.AfterFunc(limit, func() { conn.Close() })
 		return &ownedConn{Conn: conn, stop: func() { stop(); free() }}, nil
 	}
 	return cfg
 }
 
-// inLife bounds what is done for the handle itself: it ends with it.
+// inLife limits what is done for the handle itself: it ends with it.
 func (c *Cluster) inLife() (context.Context, context.CancelFunc) { return c.life, func() {} }
 
-// lastWords bounds what is done for a statement of the application whose context has ended: that its server hears of it. A
-// statement may end at the time of Close, or go on after it, and so may this, for a moment: what ran on would hold its locks, and
-// write in the end.
+// lastWords limits what is done for a statement of the application whose context has ended: that its server hears of it. That
+// context may end when the handle closes, or after that, so this may go on for a moment then: a statement that is not cancelled
+// keeps its locks, and writes in the end.
 func (c *Cluster) lastWords() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
-	begin := time.Now()
-	stop := context.AfterFunc(c.end, func() { time.AfterFunc(lastWordsTimeout-time.Since(begin), cancel) })
+	stop := context.AfterFunc(c.life, func() { time.AfterFunc(lastWordsTimeout, cancel) })
 	return ctx, func() { stop(); cancel() }
 }
 
-// ownedConn is a socket of pgx's own (a cancel request).
+// ownedConn is a connection that was dialed past the pool: the handle's own, or for a cancel request.
 type ownedConn struct {
 	net.Conn
 	stop func()
@@ -70,7 +69,7 @@ func (o *ownedConn) Close() error {
 }
 
 // hangUp closes a connection without waiting for its server. When a context has ended in the middle of a statement, pgx
-// goes on to ask the server to cancel it, for up to 15 s: that goes on in the background, and ends with Close, see lastWords.
+// goes on to ask the server to cancel it, for up to 15 s: that goes on in the background, and ends with the handle.
 func (c *Cluster) hangUp(conn *pgx.Conn, raw net.Conn) {
 	if raw == nil {
 		raw = conn.PgConn().Conn()
@@ -95,7 +94,13 @@ func (c *Cluster) awaitCleanup(conn *pgx.Conn, raw net.Conn) {
 	c.tasks.run(func() {
 		select {
 		case <-done:
-		case <-c.end.Done():
+			return
+		case <-c.life.Done():
+		}
+		// The socket stays until the server has heard: PgBouncer knows by it which statement is meant.
+		select {
+		case <-done:
+		case <-time.After(lastWordsTimeout):
 			if raw != nil {
 				raw.Close()
 			}

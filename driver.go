@@ -103,5 +103,6 @@ func (c *Connector) Driver() driver.Driver { return &Driver{cluster: c.cluster} 
 func (c *Connector) Cluster() *Cluster { return c.cluster }
 
 // Close ends the monitors and closes idle connections. DB.Close calls it. Rows that are still open can be read to
-// their end; their connection is closed then.
+// their end; their connection is closed then. Servers are told to cancel statements whose contexts have ended, or end later, as by pgx.
+// It takes less than a second, however silent servers may be.
 func (c *Connector) Close() error { return c.cluster.close() }

@@ -202,6 +202,9 @@ func (s *server) dial(ctx context.Context) (*backend, error) {
 	}
 	if err := s.welcome(cctx, b); err != nil {
 		dc.Close()
+		if b.pg != nil {
+			s.cluster.awaitCleanup(b.pg, b.raw)
+		}
 		return nil, err
 	}
 	return b, nil

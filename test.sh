@@ -62,29 +62,37 @@ fuzz() {
   fi
 }
 
-# All but the tests of the package at the root, which take longest and have one processor for themselves meanwhile.
+# The other lane: all but the tests of the package at the root, which take longest.
 others() {
-  go list ./... | tail -n +2 | xargs go test -race -timeout 20m -p 1 "$@"
+  go list ./... | tail -n +2 | xargs go test -race -timeout 20m -p 1 "$@" || return
   for mod in $modules; do
-    vet_and_test "$(dirname "$mod")" "$@"
+    vet_and_test "$(dirname "$mod")" "$@" || return
   done
-  fuzz FuzzLexer ./internal/statement 30s
-  fuzz FuzzAnalyze ./internal/statement 30s
-  fuzz FuzzToken . 10s
+  fuzz FuzzLexer ./internal/statement 30s && fuzz FuzzAnalyze ./internal/statement 30s && fuzz FuzzToken . 10s
 }
 
-vet_and_test bench "$@" # it measures, so it is alone
 go vet ./...
+vet_and_test bench "$@" # it measures, so it is alone
 
-# In a process group of its own it does not hear an interrupt, so it is ended with this script.
-printed=$(mktemp)
-trap 'kill -- "-$other" 2>/dev/null || true; rm -f "$printed"' EXIT
+# The other lane has a process group of its own, which hears no interrupt: it is ended with this script, and what it has printed is
+# shown in any case.
+printed=$(mktemp) other=
+finish() {
+  if [ -n "$other" ]; then
+    kill -INT -- "-$other" 2>/dev/null || true
+  fi
+  cat "$printed"
+  rm -f "$printed"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 set -m
-(set -e; others "$@") >"$printed" 2>&1 &
+others "$@" >"$printed" 2>&1 </dev/null &
 other=$!
 set +m
 status=0
 go test -race -timeout 20m "$@" . || status=$?
 wait "$other" || status=$?
-cat "$printed"
+other=
 exit "$status"
