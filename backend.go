@@ -165,6 +165,15 @@ func (b *backend) kill() {
 	}
 }
 
+// close closes the connection. One that pgx is still cleaning up behind our back (it asks the server to cancel, for up to 15 s) is
+// waited for when the handle closes.
+func (b *backend) close() {
+	b.dc.Close()
+	if b.pg != nil {
+		b.srv.cluster.awaitCleanup(b.pg, b.raw)
+	}
+}
+
 // hangUp closes the socket. TLS is not told: its closing message could block on a silent network.
 func (b *backend) hangUp() {
 	switch {

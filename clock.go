@@ -24,6 +24,8 @@ func tickOf(t time.Time) tick {
 
 func (t tick) sub(u tick) time.Duration { return time.Duration(t - u) }
 
+func (t tick) time() time.Time { return epoch.Add(time.Duration(t)) }
+
 // clock is time.Now for what is only compared within this process. It reads one clock of the system instead of two, which
 // shows where each statement asks for the time.
-func clock() time.Time { return epoch.Add(time.Since(epoch)) }
+func clock() time.Time { return ticks().time() }

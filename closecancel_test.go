@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -69,16 +68,18 @@ func endsCancelled(t *testing.T, c *pgsplittest.Cluster, driver, dsn, about stri
 				failed := make(chan error, 1)
 				go func() { failed <- run(ctx, db) }()
 				eventually(t, func() bool { return asleep(t, c, application) == 1 })
-				if order == "closed, then cancelled" {
-					go db.Close() // it waits for nobody who uses a connection
-					time.Sleep(20 * time.Millisecond)
-				}
-				cancel()
-				if order != "both at once" {
+				switch order {
+				case "cancelled, then closed":
+					cancel()
 					require.Error(t, <-failed)
-				}
-				require.NoError(t, db.Close())
-				if order == "both at once" {
+					require.NoError(t, db.Close())
+				case "closed, then cancelled":
+					require.NoError(t, db.Close()) // it waits for nobody who uses a connection
+					cancel()
+					require.Error(t, <-failed)
+				case "both at once":
+					cancel()
+					require.NoError(t, db.Close())
 					require.Error(t, <-failed)
 				}
 				eventually(t, func() bool { return asleep(t, c, application) == 0 }, "it goes on")

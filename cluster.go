@@ -3,7 +3,6 @@ package pgsplit
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -19,7 +18,7 @@ import (
 type Cluster struct {
 	// The short way (plain.go) looks at these, and at texts.
 	schema atomic.Uint64 // how many schema changes have passed through this handle
-	alarm  atomic.Bool   // somebody waits for a connection of the one server, or the handle closes: none may rest, see rest
+	alarm  atomic.Bool   // somebody waits for a connection of the one server, or the handle closes: none may rest, see lay
 	over   atomic.Bool   // life has ended, or is about to
 	traces bool          // Config.Trace is set
 	brief  time.Duration // for how long after its last checkout began a connection may go the short way
@@ -127,17 +126,6 @@ func newCluster(cfg *Config) (*Cluster, error) {
 	}
 	c.snap.Store(first)
 	return c, nil
-}
-
-// The names of servers that are given as connectors.
-const primaryName = "primary"
-
-func replicaName(i int) string { return fmt.Sprintf("replica%d", i+1) }
-
-func (c *Cluster) addConnector(name string, connector driver.Connector) {
-	s := newServer(c, len(c.servers), name, connector, connector)
-	s.weight = c.cfg.weightOf(name, "")
-	c.servers = append(c.servers, s)
 }
 
 // begin starts the monitors at the first use of the handle.

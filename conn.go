@@ -32,7 +32,7 @@ var (
 // Like every driver.Conn it is not safe for concurrent use; database/sql sees to that.
 type Conn struct {
 	cluster  *Cluster
-	rested   *backend             // see rest: the connection of the checkout before, if there is none in this one
+	rested   *backend             // see lay: the connection of the checkout before, if there is none in this one
 	primary  *backend             // of this checkout, or pinned
 	prepared map[string]*prepared // by the text: what it holds Stmts of
 	returned tick                 // when it was given back last; 0: never, or a wrapper drops IsValid

@@ -2,6 +2,8 @@ package pgsplit
 
 import (
 	"context"
+	"database/sql/driver"
+	"fmt"
 	"net"
 	"time"
 
@@ -131,6 +133,18 @@ func (c *Cluster) addServer(cfg *pgx.ConnConfig) {
 	s.weight = c.cfg.weightOf(s.name, cfg.Host)
 	c.servers = append(c.servers, s)
 }
+
+// addConnector adds a server given as a connector, which dials by itself.
+func (c *Cluster) addConnector(name string, connector driver.Connector) {
+	s := newServer(c, len(c.servers), name, connector, connector)
+	s.weight = c.cfg.weightOf(name, "")
+	c.servers = append(c.servers, s)
+}
+
+// The names of servers that are given as connectors.
+const primaryName = "primary"
+
+func replicaName(i int) string { return fmt.Sprintf("replica%d", i+1) }
 
 // serverName is a server's address as configured.
 func serverName(cfg *pgx.ConnConfig) string {

@@ -61,15 +61,15 @@ func (c *Cluster) Rest() { c.used.Store(clock().Add(-pauseAfter - time.Second).U
 // SamplerDelay is how far the monitor of a server is behind its plan: by how much it missed the time at which it meant to take the
 // sample that is known, for how long the next one has been due without having been asked for, and for how long an answer has been awaited.
 func (c *Cluster) SamplerDelay(server int) (late, overdue, answering time.Duration) {
-	s, now := c.servers[server], time.Since(epoch)
-	asking, due := time.Duration(s.asking.Load()), time.Duration(s.due.Load())
+	s, now := c.servers[server], ticks()
+	asking, due := tick(s.asking.Load()), tick(s.due.Load())
 	if smp := c.snap.Load().members[server].sample; smp != nil {
 		late = smp.late
 	}
 	if asking == 0 {
-		return late, max(0, now-due), 0
+		return late, max(0, now.sub(due)), 0
 	}
-	return late, max(0, asking-due), now - asking
+	return late, max(0, asking.sub(due)), now.sub(asking)
 }
 
 // RanPlain says whether the checkout has gone the short way so far.

@@ -94,7 +94,7 @@ func (m *monitor) run() {
 
 // plan sets the time of the next look.
 func (m *monitor) plan(timer *time.Timer, wait time.Duration) {
-	m.srv.due.Store(int64(time.Since(epoch) + min(wait, time.Hour)))
+	m.srv.due.Store(int64(ticks() + tick(min(wait, time.Hour))))
 	timer.Reset(wait)
 }
 
@@ -102,7 +102,7 @@ func (m *monitor) plan(timer *time.Timer, wait time.Duration) {
 func (m *monitor) look() bool {
 	c, s := m.srv.cluster, m.srv
 	m.last, m.timed = clock(), false
-	s.asking.Store(int64(m.last.Sub(epoch)))
+	s.asking.Store(int64(tickOf(m.last)))
 	defer s.asking.Store(0)
 	smp, err := m.sample()
 	if err == errNotPgx {
@@ -219,7 +219,7 @@ func (m *monitor) sample() (*sample, error) {
 	}
 	m.denial = denial
 	smp.covers, smp.opened = covers, m.opened
-	if due := epoch.Add(time.Duration(m.srv.due.Load())); due.Before(smp.asked) {
+	if due := tick(m.srv.due.Load()).time(); due.Before(smp.asked) {
 		smp.late = smp.asked.Sub(due)
 	}
 	return smp, nil

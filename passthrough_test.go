@@ -177,13 +177,10 @@ func TestACancelledReadEndsOnItsServer(t *testing.T) {
 		_, err := db.ExecContext(ctx, "select pg_sleep(60)")
 		failed <- err
 	}()
-	running := func() string {
-		return ask(t, c.Primary, "select count(*) from pg_stat_activity where application_name = '%s' and query ~ 'sleep' and state = 'active'", application)
-	}
-	eventually(t, func() bool { return running() == "1" })
+	eventually(t, func() bool { return asleep(t, c, application) == 1 })
 	cancel()
 	require.ErrorIs(t, <-failed, context.Canceled)
-	eventually(t, func() bool { return running() == "0" }, "the statement goes on")
+	eventually(t, func() bool { return asleep(t, c, application) == 0 }, "the statement goes on")
 }
 
 func TestRowsKeepPgxsOptionalInterfaces(t *testing.T) {

@@ -21,8 +21,8 @@ type server struct {
 	name      string
 	connector driver.Connector
 	watcher   driver.Connector // for the monitor's own connection
-	asking    atomic.Int64     // since when its monitor waits for an answer, in ns after epoch; 0: it does not
-	due       atomic.Int64     // when its monitor means to ask next, likewise
+	asking    atomic.Int64     // the tick since when its monitor waits for an answer; 0: it does not
+	due       atomic.Int64     // the tick at which its monitor means to ask next
 	maxIdle   time.Duration    // Config.PoolMaxConnIdleTime
 	weight    float64          // share in the reads, see Config.Weights
 
@@ -164,7 +164,7 @@ func (s *server) connect(ctx context.Context) (*backend, error) {
 		return nil, err
 	}
 	if !s.opened(b) {
-		b.dc.Close()
+		b.close()
 		return nil, errClosed
 	}
 	s.misses.Store(0)
@@ -201,10 +201,7 @@ func (s *server) dial(ctx context.Context) (*backend, error) {
 		b.expires = tickOf(b.opened.Add(d))
 	}
 	if err := s.welcome(cctx, b); err != nil {
-		dc.Close()
-		if b.pg != nil {
-			s.cluster.awaitCleanup(b.pg, b.raw)
-		}
+		b.close()
 		return nil, err
 	}
 	return b, nil
@@ -269,17 +266,12 @@ func (s *server) keep(b *backend, now tick) bool {
 	return true
 }
 
-// discard closes a backend and forgets it. A connection that pgx is still cleaning up behind our back (it asks the
-// server to cancel, for up to 15 s) is waited for when the handle closes.
+// discard closes a backend and forgets it.
 func (s *server) discard(b *backend) {
 	s.remove(b)
 	b.shed(b.pin)
 	s.park(b, false)
-	b.dc.Close()
-	if b.pg == nil {
-		return
-	}
-	s.cluster.awaitCleanup(b.pg, b.raw)
+	b.close()
 }
 
 // drop ends a checkout of a backend that is known to be dead or must not be used again.

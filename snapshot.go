@@ -64,7 +64,7 @@ func (s *snapshot) lag(m *member, now time.Time) (lag time.Duration, known bool)
 		now = s.primaryDown
 	} else if s.primary != nil {
 		if asked := s.primary.asking.Load(); asked != 0 {
-			if t := epoch.Add(time.Duration(asked) + answerTime); t.Before(now) {
+			if t := tick(asked).time().Add(answerTime); t.Before(now) {
 				now = t
 			}
 		}
