@@ -166,6 +166,9 @@ func (c *Cluster) LoadCatalog(ctx context.Context) error {
 	if old != nil && old.catalog != cat {
 		c.texts.forget()
 		c.refusals.forget()
+		if c.marksRelations() && !c.trusts(k) {
+			c.definitions.doubt() // for what was guessed by the old one
+		}
 	}
 	if old == nil {
 		close(c.definitions.first)

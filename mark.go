@@ -37,6 +37,7 @@ type marks struct {
 	anything place         // of writes that may have changed any relation
 	recasts  atomic.Int64  // the catalog is being replaced, and with it what relations are called
 	opaque   atomic.Uint64 // of the last write that may have changed definitions without saying so
+	guessed  atomic.Uint64 // of the last write that was read by a catalog in doubt, see Cluster.leave
 	verified atomic.Uint64 // up to which moment the catalog, as it was read, is known to be the server's
 }
 
@@ -118,10 +119,12 @@ func (m *marks) each(t *touched, f func(*place)) {
 	}
 }
 
-// recast replaces the catalog. What was written before counts for every relation from then on: names may mean others.
+// recast replaces the catalog. What was written before counts for every relation from then on: names may mean others. What was
+// guessed by the old catalog may have changed definitions.
 func (m *marks) recast(replace func()) {
 	m.recasts.Add(1)
 	replace()
+	raise(&m.opaque, m.guessed.Load())
 	raise(&m.anything.last, m.last.Load())
 	raise(&m.anything.at, m.at.Load())
 	m.recasts.Add(-1)

@@ -57,6 +57,15 @@ func TestANewCatalogMayCallRelationsByOtherNames(t *testing.T) {
 	assert.Equal(t, demand{mark: n}, timeless(m.of([]string{"parent"})))
 }
 
+func TestWhatWasGuessedByTheOldCatalogMayHaveChangedDefinitions(t *testing.T) {
+	m := newMarks(true)
+	n := m.leave(touch(m, "a"))
+	raise(&m.guessed, uint64(n))
+	assert.Zero(t, m.opaque.Load())
+	m.recast(func() {})
+	assert.Equal(t, uint64(n), m.opaque.Load())
+}
+
 func TestMarksHaveBoundedMemory(t *testing.T) {
 	m := newMarks(true)
 	var last moment

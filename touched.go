@@ -11,6 +11,7 @@ import (
 type touched struct {
 	any      bool             // whatever there is
 	opaque   bool             // and maybe definitions, so that the catalog may be out of date
+	guessed  bool             // any, unless the catalog that it was read by turns out not to be out of date
 	by       *catalog.Catalog // by which the relations have their names
 	places   []uint16         // of the relations' marks
 	sessions []*sessionPart   // that this was done for, in any mode
@@ -23,7 +24,7 @@ const mostTouched = 512
 var everything = touched{any: true, opaque: true}
 
 func (t *touched) reset() {
-	if !t.any && !t.opaque && t.by == nil && len(t.places) == 0 && len(t.sessions) == 0 {
+	if !t.any && t.by == nil && len(t.places) == 0 && len(t.sessions) == 0 {
 		return // as a rule
 	}
 	clear(t.sessions)
@@ -55,11 +56,14 @@ func (c *Conn) touch(t *touched) {
 		t.any, t.opaque = true, true // what nobody can read may change definitions, too
 		return
 	}
-	if len(names) == 0 {
+	if !c.cluster.trusts(c.known) {
+		t.any, t.guessed = true, true
+	} else if len(names) == 0 {
 		return
 	}
 	if t.by != nil && t.by != c.known.catalog {
 		t.any = true // the names of before may mean something else by now
+		t.opaque = t.guessed
 		return
 	}
 	t.by = c.known.catalog
@@ -79,9 +83,9 @@ func (t *touched) belongs(s *sessionPart) {
 	}
 }
 
-// tells says whether the catalog can tell what the text at hand changes.
+// tells says whether the catalog can tell what the text at hand changes, if it is not out of date.
 func (c *Conn) tells() bool {
-	if !c.sure || c.unknown != "" || c.refusal != "" || c.st.Statements != 1 || !c.cluster.trusts(c.known) {
+	if !c.sure || c.unknown != "" || c.refusal != "" || c.st.Statements != 1 {
 		return false
 	}
 	// A cursor's query runs later, and one WITH HOLD with the commit.
@@ -91,19 +95,31 @@ func (c *Conn) tells() bool {
 // trusts says whether the catalog, as it was read, is what this handle has left behind. What it cannot know is what others
 // have done since.
 func (c *Cluster) trusts(k *knowledge) bool {
-	return k.catalog.Loaded() && k.schema == c.schema.Load() && c.marks.verified.Load() >= c.marks.opaque.Load()
+	return k.catalog.Loaded() && k.schema == c.schema.Load() && c.marks.verified.Load() >= c.marks.opaque.Load() &&
+		c.marks.recasts.Load() == 0
 }
 
 // leave leaves a mark for what has been written.
+//
+// While the catalog is in doubt, what it says of a write is a guess. Such writes must not keep it in doubt: where somebody
+// writes all the time it would never be over. If the server is found to have that catalog still, the guesses were right, also
+// those of writes that the check did not see: what changes definitions had shown by then. If it has another one, they count as
+// writes that may have changed definitions (LoadCatalog), and so does one that was guessed by a catalog that is replaced by now.
 func (c *Cluster) leave(t *touched) moment {
 	n := c.marks.leave(t)
-	if t.by != nil && !t.any {
-		if k := c.definitions.current.Load(); k.catalog != t.by || !c.trusts(k) {
-			raise(&c.marks.anything.last, uint64(n))
-			raise(&c.marks.anything.at, c.marks.at.Load()) // it may have set off what is newer than the catalog
+	opaque := t.opaque
+	if t.by != nil && !opaque {
+		if k := c.definitions.current.Load(); t.guessed || k.catalog != t.by || !c.trusts(k) {
+			raise(&c.marks.anything.last, uint64(n)) // it may have set off what is newer than the catalog
+			raise(&c.marks.anything.at, c.marks.at.Load())
+			raise(&c.marks.guessed, uint64(n))
+			// In this order: either this sees the new catalog, or who puts it there sees the guess.
+			if opaque = c.definitions.current.Load().catalog != t.by; opaque {
+				raise(&c.marks.opaque, uint64(n))
+			}
 		}
 	}
-	if t.opaque && c.marksRelations() {
+	if opaque && c.marksRelations() {
 		c.definitions.doubt()
 	}
 	return n
@@ -112,7 +128,7 @@ func (c *Cluster) leave(t *touched) moment {
 // hold has what is under way count as a write to anything, if it may change definitions: as soon as it has, and before its
 // answer is here, a write of somebody else may set off what nobody has heard of yet.
 func (c *Conn) hold(t *touched) {
-	if t.opaque && !c.held && c.cluster.marksRelations() {
+	if (t.opaque || t.guessed) && !c.held && c.cluster.marksRelations() {
 		c.held = true
 		c.cluster.marks.begin(&everything)
 	}
