@@ -20,7 +20,7 @@ type definitions struct {
 	wake    chan struct{}
 	first   chan struct{} // closed after the first reading
 	doubts  atomic.Bool   // a name was met that the catalog lacks
-	changed atomic.Bool   // the monitor has seen that the catalog is another
+	changed atomic.Bool   // the catalog is another, or a new one is in doubt
 
 	conn *pgx.Conn // kept for a while, since schema changes come in groups
 	of   *server
@@ -61,6 +61,12 @@ func (d *definitions) doubt() {
 	}
 }
 
+// again has the server asked at once.
+func (d *definitions) again() {
+	d.changed.Store(true)
+	d.poke()
+}
+
 // schemaChanged notes that a schema change has passed through this handle: cached plans are out of date, and until the
 // catalog has been read again nothing is known for certain.
 func (c *Cluster) schemaChanged() {
@@ -88,9 +94,9 @@ func (c *Cluster) keepDefinitions() {
 		case <-retry.C:
 		case <-d.wake:
 		}
-		if k := d.current.Load(); k != nil && k.err == nil && k.schema == c.schema.Load() && !d.changed.Swap(false) {
-			// Nothing has changed through this handle. An unknown name may mean that it has elsewhere: that
-			// is looked into once in a while.
+		if k := d.current.Load(); k != nil && !d.changed.Swap(false) && (k.err != nil || k.schema == c.schema.Load()) {
+			// Nothing is known to have changed. An unknown name may mean that something has: that is looked into
+			// once in a while, and so is whether the catalog can be read by now.
 			if wait := doubtsPace - time.Since(last); wait > 0 {
 				retry.Reset(wait)
 				continue
@@ -166,8 +172,8 @@ func (c *Cluster) LoadCatalog(ctx context.Context) error {
 	if old != nil && old.catalog != cat {
 		c.texts.forget()
 		c.refusals.forget()
-		if c.marksRelations() && !c.trusts(k) {
-			c.definitions.doubt() // for what was guessed by the old one
+		if err == nil && c.marksRelations() && !c.trusts(k) {
+			c.definitions.again() // what was guessed by the old one may have changed it once more
 		}
 	}
 	if old == nil {
@@ -225,14 +231,13 @@ func (m *monitor) checkDefinitions() {
 	case fp == k.catalog.Fingerprint():
 		raise(&c.marks.verified, asOf)
 	default:
-		c.definitions.changed.Store(true)
-		c.definitions.poke()
+		c.definitions.again()
 	}
 }
 
 // analyze reads the text at hand, with what is known of the names in it.
 func (c *Conn) analyze(sql string) {
-	c.known, c.beginning = nil, false
+	c.known, c.beginning, c.effect = nil, false, false
 	c.pending, c.sure, c.refusal, c.refuser = false, false, "", nil
 	var judge *catalog.Catalog
 	if len(c.cluster.servers) > 1 {

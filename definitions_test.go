@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pgsplit/pgsplit"
@@ -34,6 +35,17 @@ func TestASchemaChangeThroughTheHandleCountsAtOnce(t *testing.T) {
 		execAll(t, db, f.is("stable"))
 	}
 	execAll(t, db, "drop function "+f.name+"()")
+}
+
+func TestADefaultMayWrite(t *testing.T) {
+	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
+	cluster := pgsplit.ClusterOf(db)
+	execAll(t, db, "alter table e alter id set default writes_d()")
+	eventually(t, func() bool { require.NoError(t, cluster.LoadCatalog(t.Context())); return cluster.TrustsCatalog() })
+	eventually(t, func() bool { return onReplica(t, db, "table d") })
+	concernPause(t, c)
+	execAll(t, db, "insert into e default values")
+	assert.Equal(t, "7", firstValue(t, t.Context(), db, "select max(id) from d"))
 }
 
 func TestASchemaChangeOfAnotherProcessCountsAfterAnInterval(t *testing.T) {

@@ -1,14 +1,18 @@
 package pgsplit_test
 
 import (
+	"database/sql"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pgsplit/pgsplit"
+	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
 // While the catalog is in doubt a write counts as one to anything. If that were all, the next check would always come upon writes
@@ -53,9 +57,41 @@ func TestWritesThatNeverPauseDoNotKeepTheCatalogInDoubt(t *testing.T) {
 	}
 }
 
-// A trigger that nobody has heard of changes definitions, in a transaction that commits after the catalog has been read again.
+func TestWhatMayHaveChangedDefinitionsBringsDoubt(t *testing.T) {
+	_, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
+	cluster := pgsplit.ClusterOf(db)
+	for text, doubt := range map[string]bool{
+		"select 1":                        false, // run by Exec, for an effect that it may have
+		"select count(*) from a":          false,
+		"update a set v = 1 where id = 1": false,
+		"insert into logged values (1)":   false,
+		"select writes_d()":               false,
+		"refresh materialized view m":     false,
+		"lock table d":                    false,
+		"notify n":                        false,
+		"set local work_mem = '1MB'":      false,
+		"insert into wild values (1)":     true,
+		"select 1; select 2":              true,
+		"do 'begin end'":                  true,
+		"call writes_e()":                 true,
+		"truncate log":                    true,
+		"create table another ()":         true,
+		"alter table d add x int":         true,
+	} {
+		eventually(t, func() bool { require.NoError(t, cluster.LoadCatalog(t.Context())); return cluster.TrustsCatalog() })
+		read := cluster.IgnoreSchema()
+		tx, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		execAll(t, tx, text)
+		require.NoError(t, tx.Commit())
+		assert.Equal(t, doubt, !cluster.TrustsCatalog(), text)
+		read()
+	}
+}
+
+// Of a trigger that nobody has heard of, in a transaction that commits when the catalog has been read again.
 func TestWhatWasGuessedByAnOldCatalogMayHaveChangedDefinitions(t *testing.T) {
-	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=50ms")
+	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
 	cluster, ctx := pgsplit.ClusterOf(db), t.Context()
 	read := cluster.IgnoreSchema()
 	execAll(t, db, `do $do$ begin
@@ -71,10 +107,124 @@ func TestWhatWasGuessedByAnOldCatalogMayHaveChangedDefinitions(t *testing.T) {
 	require.NoError(t, cluster.LoadCatalog(ctx))
 	defer cluster.IgnoreSchema()()
 	require.NoError(t, tx.Commit())
-	eventually(t, func() bool { return onReplica(t, db, "table log") }, "the replicas have the trigger")
+	requireSetOff(t, c, db)
+}
 
+// Of a function, which a transaction has called that commits when there is no such function any more: the catalog is as it was.
+func TestWhatWasGuessedWhileDefinitionsCameAndWentMayHaveChangedThem(t *testing.T) {
+	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
+	cluster, ctx := pgsplit.ClusterOf(db), t.Context()
+	execAll(t, db, "create function poke(text) returns int language sql as 'select 1'")
+	certain := func() bool {
+		require.NoError(t, cluster.LoadCatalog(ctx))
+		return cluster.TrustsCatalog()
+	}
+	eventually(t, certain)
+	read := cluster.IgnoreSchema()
+	execAll(t, db, `do $do$ begin
+		create function poke(int) returns int language plpgsql as
+			'begin execute ''create trigger set_off after insert on e for each row execute function log()''; return 1; end';
+	end $do$`)
+	tx, err := db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	defer tx.Rollback()
+	firstValue(t, ctx, tx, "select poke(1)")
+	execAll(t, db, "do 'begin drop function poke(int); end'")
+	read()
+	eventually(t, certain)
+	defer cluster.IgnoreSchema()()
+	require.NoError(t, tx.Commit())
+	requireSetOff(t, c, db)
+}
+
+// requireSetOff requires that the handle counts a write to e as one to log, which the catalog that it has does not tell.
+func requireSetOff(t *testing.T, c *pgsplittest.Cluster, db *sql.DB) {
+	t.Helper()
+	eventually(t, func() bool { return onReplica(t, db, "table log") }, "the replicas have the trigger")
 	concernPause(t, c)
 	execAll(t, db, "insert into e values (4711)")
 	assert.False(t, onReplica(t, db, "table log"), "the trigger has written to it")
-	assert.Equal(t, "4711", firstValue(t, ctx, db, "select max(id) from log"))
+	assert.Equal(t, "4711", firstValue(t, t.Context(), db, "select max(id) from log"))
+}
+
+func TestAFunctionThatMayBeAnotherByNowMayWrite(t *testing.T) {
+	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
+	cluster, ctx := pgsplit.ClusterOf(db), t.Context()
+	defer cluster.IgnoreSchema()()
+	execAll(t, db, `do $do$ begin
+		create or replace function reads_a() returns bigint language sql as 'insert into d values (77) returning 1::bigint';
+	end $do$`)
+	eventually(t, func() bool { return onReplica(t, db, "table d") })
+	concernPause(t, c)
+	tx, err := db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	defer tx.Rollback()
+	firstValue(t, ctx, tx, "select reads_a()")
+	require.NoError(t, tx.Commit())
+	assert.Equal(t, "77", firstValue(t, ctx, db, "select max(id) from d"))
+}
+
+// Schema changes of other processes are met all the time, and none of them is a reason for doubt; one that there is anyway ends.
+func TestSchemaChangesOfOthersDoNotKeepTheCatalogInDoubt(t *testing.T) {
+	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=50ms")
+	cluster := pgsplit.ClusterOf(db)
+	var all sync.WaitGroup
+	var over atomic.Bool
+	defer all.Wait()
+	defer over.Store(true)
+	for i := range 8 {
+		all.Go(func() {
+			for !over.Load() && !t.Failed() {
+				tx, err := db.BeginTx(t.Context(), nil)
+				if !assert.NoError(t, err) {
+					return
+				}
+				_, err = tx.ExecContext(t.Context(), "update a set v = v + 1 where id = $1", i+1)
+				assert.NoError(t, err)
+				time.Sleep(20 * time.Millisecond)
+				assert.NoError(t, tx.Commit())
+			}
+		})
+	}
+	all.Go(func() {
+		for i := 0; !over.Load() && !t.Failed(); i++ {
+			assert.NoError(t, c.Primary.Exec("create or replace view others as select "+strconv.Itoa(i)))
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	certain := func() (share float64) {
+		const looks = 1000
+		for range looks {
+			if cluster.TrustsCatalog() {
+				share += 1. / looks
+			}
+			time.Sleep(time.Millisecond)
+		}
+		return share
+	}
+	assert.InDelta(t, 1, certain(), 1e-6, "they alone do not bring doubt")
+	execAll(t, db, "do 'begin perform 1; end'")
+	eventually(t, cluster.TrustsCatalog)
+	assert.Greater(t, certain(), .5)
+}
+
+func TestACatalogThatCannotBeReadIsNotAskedForAllTheTime(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{Replicas: 1, SetupSQL: `
+		create table thing (id int); grant all on thing to public; revoke select on pg_catalog.pg_proc from public`})
+	db := open(t, dsnWith(c.DSN(), "read_your_writes=on"))
+	require.NoError(t, db.PingContext(t.Context()))
+	cluster := pgsplit.ClusterOf(db)
+	for range 2 {
+		require.ErrorContains(t, cluster.LoadCatalog(t.Context()), "pg_proc")
+	}
+	var last any
+	readings := 0
+	for begin := time.Now(); time.Since(begin) < 2*time.Second; {
+		execAll(t, db, "insert into thing values (1)") // it may have changed definitions, for all that anybody knows
+		if r := cluster.CatalogReading(); r != last {
+			last = r
+			readings++
+		}
+	}
+	assert.LessOrEqual(t, readings, 4)
 }

@@ -38,6 +38,7 @@ type marks struct {
 	recasts  atomic.Int64  // the catalog is being replaced, and with it what relations are called
 	opaque   atomic.Uint64 // of the last write that may have changed definitions without saying so
 	guessed  atomic.Uint64 // of the last write that was read by a catalog in doubt, see Cluster.leave
+	doubted  atomic.Uint64 // of the last of the former, and of the guesses that may have been wrong
 	verified atomic.Uint64 // up to which moment the catalog, as it was read, is known to be the server's
 }
 
@@ -99,6 +100,7 @@ func (m *marks) leave(t *touched) moment {
 	})
 	if t.opaque {
 		raise(&m.opaque, n)
+		raise(&m.doubted, n)
 	}
 	for _, s := range t.sessions {
 		raise(&s.written, n)
@@ -124,7 +126,7 @@ func (m *marks) each(t *touched, f func(*place)) {
 func (m *marks) recast(replace func()) {
 	m.recasts.Add(1)
 	replace()
-	raise(&m.opaque, m.guessed.Load())
+	raise(&m.doubted, m.guessed.Load())
 	raise(&m.anything.last, m.last.Load())
 	raise(&m.anything.at, m.at.Load())
 	m.recasts.Add(-1)

@@ -61,9 +61,9 @@ func TestWhatWasGuessedByTheOldCatalogMayHaveChangedDefinitions(t *testing.T) {
 	m := newMarks(true)
 	n := m.leave(touch(m, "a"))
 	raise(&m.guessed, uint64(n))
-	assert.Zero(t, m.opaque.Load())
+	assert.Zero(t, m.doubted.Load())
 	m.recast(func() {})
-	assert.Equal(t, uint64(n), m.opaque.Load())
+	assert.Equal(t, uint64(n), m.doubted.Load())
 }
 
 func TestMarksHaveBoundedMemory(t *testing.T) {

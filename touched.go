@@ -13,6 +13,7 @@ type touched struct {
 	opaque   bool             // and maybe definitions, so that the catalog may be out of date
 	guessed  bool             // any, unless the catalog that it was read by turns out not to be out of date
 	by       *catalog.Catalog // by which the relations have their names
+	since    uint64           // marks.opaque before that
 	places   []uint16         // of the relations' marks
 	sessions []*sessionPart   // that this was done for, in any mode
 }
@@ -56,17 +57,21 @@ func (c *Conn) touch(t *touched) {
 		t.any, t.opaque = true, true // what nobody can read may change definitions, too
 		return
 	}
+	since := c.cluster.marks.opaque.Load()
 	if !c.cluster.trusts(c.known) {
 		t.any, t.guessed = true, true
-	} else if len(names) == 0 {
+	} else if len(names) == 0 && !c.effect {
 		return
 	}
-	if t.by != nil && t.by != c.known.catalog {
+	switch {
+	case t.by == nil:
+		t.by, t.since = c.known.catalog, since
+	case t.by != c.known.catalog:
 		t.any = true // the names of before may mean something else by now
-		t.opaque = t.guessed
+	}
+	if t.any = t.any || c.effect; t.any {
 		return
 	}
-	t.by = c.known.catalog
 	for _, name := range names {
 		if p := c.cluster.marks.placeOf(name); !slices.Contains(t.places, p) {
 			t.places = append(t.places, p)
@@ -85,41 +90,57 @@ func (t *touched) belongs(s *sessionPart) {
 
 // tells says whether the catalog can tell what the text at hand changes, if it is not out of date.
 func (c *Conn) tells() bool {
-	if !c.sure || c.unknown != "" || c.refusal != "" || c.st.Statements != 1 {
+	if !c.sure && !c.effect || c.unknown != "" || c.refusal != "" || c.st.Statements != 1 {
 		return false
 	}
 	// A cursor's query runs later, and one WITH HOLD with the commit.
 	return c.st.Kind != statement.Declare
 }
 
+// callsDoubtful says whether the text at hand calls a function that may be another one than the catalog has.
+func (c *Conn) callsDoubtful() bool {
+	return c.cluster.marksRelations() && !c.cluster.trusts(c.known) && slices.ContainsFunc(c.st.Functions(), func(n statement.Name) bool {
+		return n.Operator || n.Class == statement.ClassUnknown
+	})
+}
+
 // trusts says whether the catalog, as it was read, is what this handle has left behind. What it cannot know is what others
 // have done since.
 func (c *Cluster) trusts(k *knowledge) bool {
-	return k.catalog.Loaded() && k.schema == c.schema.Load() && c.marks.verified.Load() >= c.marks.opaque.Load() &&
-		c.marks.recasts.Load() == 0
+	m := c.marks
+	return m.recasts.Load() == 0 && k.catalog.Loaded() && k.schema == c.schema.Load() && m.verified.Load() >= m.doubted.Load()
 }
 
 // leave leaves a mark for what has been written.
 //
-// While the catalog is in doubt, what it says of a write is a guess. Such writes must not keep it in doubt: where somebody
-// writes all the time it would never be over. If the server is found to have that catalog still, the guesses were right, also
-// those of writes that the check did not see: what changes definitions had shown by then. If it has another one, they count as
-// writes that may have changed definitions (LoadCatalog), and so does one that was guessed by a catalog that is replaced by now.
+// While the catalog is in doubt, what it says of a write is a guess. Guesses must not keep it in doubt: where somebody writes all
+// the time that would never be over. If the server turns out to have that catalog still, they were right; if it has another one,
+// they may have changed definitions (recast). Two things a check cannot tell, and then the write is in doubt itself: it was still
+// under way when the catalog was replaced, or while something was done that may have undone what the doubt was about.
 func (c *Cluster) leave(t *touched) moment {
 	n := c.marks.leave(t)
-	opaque := t.opaque
-	if t.by != nil && !opaque {
-		if k := c.definitions.current.Load(); t.guessed || k.catalog != t.by || !c.trusts(k) {
+	doubtful, stale := t.opaque, false
+	if t.by != nil && !t.opaque {
+		restless := c.marks.opaque.Load() > t.since
+		if t.guessed || restless {
+			raise(&c.marks.guessed, uint64(n))
+		}
+		// In this order: either this sees a new catalog, or who puts it there sees the guess.
+		k := c.definitions.current.Load()
+		stale = k.catalog != t.by
+		if stale || restless || !c.trusts(k) {
 			raise(&c.marks.anything.last, uint64(n)) // it may have set off what is newer than the catalog
 			raise(&c.marks.anything.at, c.marks.at.Load())
-			raise(&c.marks.guessed, uint64(n))
-			// In this order: either this sees the new catalog, or who puts it there sees the guess.
-			if opaque = c.definitions.current.Load().catalog != t.by; opaque {
-				raise(&c.marks.opaque, uint64(n))
-			}
+		}
+		if doubtful = t.guessed && (stale || restless) || restless && stale; doubtful {
+			raise(&c.marks.doubted, uint64(n))
 		}
 	}
-	if opaque && c.marksRelations() {
+	switch {
+	case !doubtful || !c.marksRelations():
+	case stale:
+		c.definitions.again() // a catalog is replaced seldom
+	default:
 		c.definitions.doubt()
 	}
 	return n

@@ -27,6 +27,9 @@ with relation (rows, hash, temporary) as materialized (
 	select 'constraint', count(*), sum(pg_catalog.hashtextextended(xmin::text, oid::int8)) from pg_catalog.pg_constraint
 	where contype in ('c', 'f') and oid >= 16384 and conrelid <> all ((select temporary from relation)::oid[])
 	union all
+	select 'default', count(*), sum(pg_catalog.hashtextextended(xmin::text, oid::int8)) from pg_catalog.pg_attrdef
+	where oid >= 16384 and adrelid <> all ((select temporary from relation)::oid[])
+	union all
 	select 'trigger', count(*), sum(pg_catalog.hashtextextended(xmin::text, oid::int8)) from pg_catalog.pg_trigger
 	where not tgisinternal and tgrelid <> all ((select temporary from relation)::oid[])
 	union all
@@ -50,7 +53,7 @@ select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', name, rows
 from state`
 
 // Fingerprint asks the server for the state that its catalog is in, as far as a [Catalog] depends on it: equal
-// fingerprints mean that loading anew brings nothing. Not seen are a column whose type or default is changed, and a new
+// fingerprints mean that loading anew brings nothing. Not seen are a column whose type is changed, and a new
 // type: what these bring along mostly is. It is one statement, without parameters, and reads only system catalogs.
 func Fingerprint(ctx context.Context, conn *pgconn.PgConn) (string, error) {
 	results, err := conn.Exec(ctx, fingerprintQuery).ReadAll()

@@ -94,6 +94,7 @@ func TestTheFingerprintFollowsTheCatalog(t *testing.T) {
 		"create view v as select 1 as x", "create or replace view v as select pg_backend_pid() as x",
 		"create sequence s", "create or replace function f() returns int language sql as 'select 2'", "alter function f() stable",
 		"create trigger g before insert on t for each row execute function tr()", "alter table t disable trigger g", "drop trigger g on t",
+		"alter table t alter s set default f()", "alter table t alter s set default 'x'", "alter table t alter s drop default",
 		"alter table t add check (id > 0)", "alter table u add foreign key (id) references t on delete cascade",
 		"alter table t enable row level security", "create policy p on t using (true)", "alter policy p on t using (id > 1)",
 		"create rule r as on insert to u do also select 1", "alter table p attach partition p1 for values in (1)", "alter table p detach partition p1",
