@@ -19,7 +19,7 @@ type definitions struct {
 	current atomic.Pointer[knowledge]
 	wake    chan struct{}
 	first   chan struct{} // closed after the first reading
-	doubts  atomic.Bool   // a name was met that the catalog lacks
+	doubts  atomic.Bool   // a name was met that the catalog lacks, or the catalog may be out of date
 	changed atomic.Bool   // the catalog is another, or a new one is in doubt
 
 	conn *pgx.Conn // kept for a while, since schema changes come in groups
@@ -39,6 +39,9 @@ const (
 	definitionsTimeout = 30 * time.Second
 	// doubtsPace is how often unknown names may have the server asked whether its catalog has changed.
 	doubtsPace = time.Second
+	// changesPace keeps a server whose catalog changes all the time from being asked all the time: it rests for this many times
+	// as long as the last reading took.
+	changesPace = 5
 	// checkTimeout bounds the question whether the catalog has changed.
 	checkTimeout = 2 * time.Second
 	// definitionsIdle is how long the connection is kept after a reading.
@@ -61,7 +64,7 @@ func (d *definitions) doubt() {
 	}
 }
 
-// again has the server asked at once.
+// again has the server asked soon.
 func (d *definitions) again() {
 	d.changed.Store(true)
 	d.poke()
@@ -82,6 +85,8 @@ func (c *Cluster) keepDefinitions() {
 	defer retry.Stop()
 	defer idle.Stop()
 	var last time.Time
+	var cost time.Duration
+	failed := false
 	for {
 		select {
 		case <-c.life.Done():
@@ -94,17 +99,25 @@ func (c *Cluster) keepDefinitions() {
 		case <-retry.C:
 		case <-d.wake:
 		}
-		if k := d.current.Load(); k != nil && !d.changed.Swap(false) && (k.err != nil || k.schema == c.schema.Load()) {
-			// Nothing is known to have changed. An unknown name may mean that something has: that is looked into
-			// once in a while, and so is whether the catalog can be read by now.
-			if wait := doubtsPace - time.Since(last); wait > 0 {
-				retry.Reset(wait)
-				continue
-			}
+		pace := doubtsPace // an unknown name may mean that something has changed elsewhere, and what failed may work by now
+		switch k := d.current.Load(); {
+		case k == nil:
+			pace = 0
+		case failed || k.err != nil:
+		case k.schema != c.schema.Load():
+			pace = 0
+		case d.changed.Load():
+			pace = min(pace, changesPace*cost)
+		}
+		if wait := pace - time.Since(last); wait > 0 {
+			retry.Reset(wait)
+			continue
 		}
 		d.doubts.Store(false)
+		d.changed.Store(false)
 		last = time.Now()
 		err := c.LoadCatalog(c.life)
+		cost, failed = time.Since(last), err != nil
 		if err == errNoCatalog {
 			return
 		}
@@ -173,7 +186,7 @@ func (c *Cluster) LoadCatalog(ctx context.Context) error {
 		c.texts.forget()
 		c.refusals.forget()
 		if err == nil && c.marksRelations() && !c.trusts(k) {
-			c.definitions.again() // what was guessed by the old one may have changed it once more
+			c.definitions.again() // what was guessed by the old one may have brought on another
 		}
 	}
 	if old == nil {

@@ -58,9 +58,6 @@ func (c *Cluster) IgnoreSchema() (unlock func()) {
 // TrustsCatalog says whether the handle is certain that it knows what its writes may change.
 func (c *Cluster) TrustsCatalog() bool { return c.trusts(c.definitions.current.Load()) }
 
-// CatalogReading is another one after each reading of the catalog that has failed.
-func (c *Cluster) CatalogReading() any { return c.definitions.current.Load() }
-
 // Rest makes the handle look as if it had not been used for more than a minute.
 func (c *Cluster) Rest() { c.used.Store(clock().Add(-pauseAfter - time.Second).UnixNano()) }
 

@@ -157,6 +157,7 @@ func (b *builder) takeFunction(r row) error {
 		b.nodes[id].sealed = true
 		return nil
 	}
+	b.nodes[id].marks |= calls
 	b.writers[id] = r.is(9)
 	switch {
 	case kind == 'a': // does what its parts do

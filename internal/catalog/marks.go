@@ -3,7 +3,7 @@ package catalog
 import "github.com/pgsplit/pgsplit/internal/statement"
 
 // marks are what is known of a node of the graph: an effect, and for read-your-writes whether it may read or write
-// relations that nothing tells of. Marks only ever come to marks, so that cycles end.
+// relations that nothing tells of, or comes to do so when a function is replaced. Marks only ever come to marks, so that cycles end.
 type marks uint64
 
 const (
@@ -12,6 +12,7 @@ const (
 	opaque    marks = 1 << (48 + iota)
 	readsAny        // may read any relation
 	writesAny       // may write any relation
+	calls           // calls a function that is not built in
 
 	staying   = opaque | (1<<16-1)<<pinShift // the marks of what stays in the session
 	effective = staying | (1<<32 - 1)        // the marks that make an effect

@@ -106,7 +106,8 @@ func (b *builder) relation(r *reacher, nodes []nodeID) *relation {
 			reads:  r.from(deletes, r.reads, readsAny),
 			writes: r.from(deletes, r.writes, writesAny),
 		},
-		put: r.from(writes, r.writes, writesAny),
+		put:   r.from(writes, r.writes, writesAny),
+		calls: slices.ContainsFunc(nodes, func(id nodeID) bool { return b.nodes[id].marks&calls != 0 }),
 	}
 }
 

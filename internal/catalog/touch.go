@@ -54,6 +54,22 @@ func (c *Catalog) Writes(a *statement.Analysis, names []string) (_ []string, any
 	return c.used(a, names, any, true)
 }
 
+// Calls tells whether a read calls functions that are not built in: those that it names, and those of the views and policies
+// behind its relations. Should one of them be replaced, a read may come to write.
+func (c *Catalog) Calls(a *statement.Analysis) bool {
+	for _, n := range a.Functions() {
+		if n.Operator || n.Class == statement.ClassUnknown {
+			return true
+		}
+	}
+	for _, n := range a.Relations() {
+		if r := c.relations[n.Name]; r != nil && r.calls && !system(n.Schema) {
+			return true
+		}
+	}
+	return false
+}
+
 // puts tells whether a text inserts or updates rows and deletes none: foreign keys go on deleting only from there.
 func puts(a *statement.Analysis) bool {
 	switch a.Kind {
