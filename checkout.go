@@ -96,7 +96,7 @@ func (c *Conn) note(b *backend, query string) {
 }
 
 // mayWrite says whether the text at hand may change anything that a read could see. A text that looks like a read does
-// if it reads a view that calls a writing function, say: the catalog knows, and a replica's refusal tells.
+// if it reads a view that calls a writing function, say: the catalog knows, unless it is in doubt, and a replica's refusal tells.
 func (c *Conn) mayWrite() bool {
 	if c.st.Read() {
 		return !c.sure || c.refusal != "" || c.callsDoubtful()

@@ -115,6 +115,18 @@ var writeByExec = write{"Exec", func(ctx context.Context, db *sql.DB, text strin
 	return err
 }}
 
+var writeByRaw = write{"Raw", func(ctx context.Context, db *sql.DB, text string) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(dc any) error {
+		_, err := dc.(interface{ Conn() *pgx.Conn }).Conn().Exec(ctx, text)
+		return err
+	})
+}}
+
 var writes = []write{
 	writeByExec,
 	{"Query", func(ctx context.Context, db *sql.DB, text string) error {
@@ -161,17 +173,7 @@ var writes = []write{
 		}
 		return nil
 	}},
-	{"Raw", func(ctx context.Context, db *sql.DB, text string) error {
-		conn, err := db.Conn(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		return conn.Raw(func(dc any) error {
-			_, err := dc.(interface{ Conn() *pgx.Conn }).Conn().Exec(ctx, text)
-			return err
-		})
-	}},
+	writeByRaw,
 }
 
 // Reads that a write concerns leave replicas which have stopped replaying, the others stay.

@@ -37,10 +37,11 @@ type knowledge struct {
 const (
 	// definitionsTimeout bounds one reading; it costs nobody else anything.
 	definitionsTimeout = 30 * time.Second
-	// doubtsPace is how often unknown names may have the server asked whether its catalog has changed.
+	// doubtsPace is how often unknown names, and writes that nobody can read, may have the server asked whether its catalog has
+	// changed; what has failed is tried again as often.
 	doubtsPace = time.Second
-	// changesPace keeps a server whose catalog changes all the time from being asked all the time: it rests for this many times
-	// as long as the last reading took.
+	// changesPace keeps a server whose catalog others change all the time from being asked all the time: it rests for this many
+	// times as long as the last reading took.
 	changesPace = 5
 	// checkTimeout bounds the question whether the catalog has changed.
 	checkTimeout = 2 * time.Second
@@ -57,7 +58,7 @@ func (d *definitions) poke() {
 	}
 }
 
-// doubt notes that a statement names something unknown.
+// doubt notes that a statement names something unknown, or may have changed something.
 func (d *definitions) doubt() {
 	if !d.doubts.Load() && d.doubts.CompareAndSwap(false, true) {
 		d.poke()

@@ -38,7 +38,7 @@ type marks struct {
 	recasts  atomic.Int64  // the catalog is being replaced, and with it what relations are called
 	opaque   atomic.Uint64 // of the last write that may have changed definitions without saying so
 	guessed  atomic.Uint64 // of the last write that the catalog told of while it was in doubt, see Cluster.leave
-	doubted  atomic.Uint64 // of the last that was opaque, or such a guess that may have been wrong
+	doubted  atomic.Uint64 // of the last that was opaque, or told of by a catalog that may have been wrong
 	verified atomic.Uint64 // up to which moment the catalog, as it was read, is known to be the server's
 }
 

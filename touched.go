@@ -11,7 +11,7 @@ import (
 type touched struct {
 	any      bool             // whatever there is
 	opaque   bool             // and maybe definitions, so that the catalog may be out of date
-	guessed  bool             // any, unless the catalog that it was read by turns out not to be out of date
+	guessed  bool             // any, since the catalog that tells what it is was in doubt
 	by       *catalog.Catalog // by which the relations have their names
 	since    uint64           // marks.opaque before that
 	places   []uint16         // of the relations' marks
@@ -100,7 +100,7 @@ func (c *Conn) tells() bool {
 // hold has what is under way count as a write to anything, if it may change definitions: as soon as it has, and before its
 // answer is here, a write of somebody else may set off what nobody has heard of yet.
 func (c *Conn) hold(t *touched) {
-	if (t.opaque || t.guessed || c.cluster.restless(t)) && !c.held && c.cluster.marksRelations() {
+	if (t.opaque || t.guessed || c.cluster.overtaken(t)) && !c.held && c.cluster.marksRelations() {
 		c.held = true
 		c.cluster.marks.begin(&everything)
 	}

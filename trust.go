@@ -17,23 +17,24 @@ func (c *Cluster) trusts(k *knowledge) bool {
 // the time that would never be over. If the server turns out to have that catalog still, they were right; if it has another one,
 // they may have changed definitions (recast). Two things a check does not show, and then the write is in doubt itself: it was still
 // under way when the catalog was replaced, or while something opaque was done, which may have undone what the doubt was about.
-// (Should guesses undo such a thing among themselves, the monitor finds what is left of it.)
+// (What guesses undo among themselves, and what comes and goes while a single statement runs, is for the monitor to find.)
 func (c *Cluster) leave(t *touched) moment {
 	n := c.marks.leave(t)
 	doubtful, stale := t.opaque, false
 	if t.by != nil && !t.opaque {
-		restless := c.restless(t)
-		if t.guessed || restless {
+		overtaken := c.overtaken(t)
+		guess := t.guessed || overtaken
+		if guess {
 			raise(&c.marks.guessed, uint64(n))
 		}
 		// In this order: either this sees a new catalog, or who puts it there sees the guess.
 		k := c.definitions.current.Load()
 		stale = k.catalog != t.by
-		if stale || restless || !c.trusts(k) {
+		if stale || overtaken || !c.trusts(k) {
 			raise(&c.marks.anything.last, uint64(n)) // it may have set off what is newer than the catalog
 			raise(&c.marks.anything.at, c.marks.at.Load())
 		}
-		if doubtful = t.guessed && (stale || restless) || restless && stale; doubtful {
+		if doubtful = guess && stale || t.guessed && overtaken; doubtful {
 			raise(&c.marks.doubted, uint64(n))
 		}
 	}
@@ -47,10 +48,10 @@ func (c *Cluster) leave(t *touched) moment {
 	return n
 }
 
-// restless says whether something opaque was done since the catalog was asked about a write.
-func (c *Cluster) restless(t *touched) bool { return t.by != nil && c.marks.opaque.Load() > t.since }
+// overtaken says whether something opaque was done since the catalog was asked about a write.
+func (c *Cluster) overtaken(t *touched) bool { return t.by != nil && c.marks.opaque.Load() > t.since }
 
-// callsDoubtful says whether the read at hand calls a function that may be another one than the catalog has.
+// callsDoubtful says whether the read at hand calls, or may by now call, a function that is another one than the catalog has.
 func (c *Conn) callsDoubtful() bool {
 	return c.cluster.marksRelations() && !c.cluster.trusts(c.known) && c.known.catalog.Calls(c.st)
 }

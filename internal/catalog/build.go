@@ -112,6 +112,9 @@ func (b *builder) takeRelation(r row) error {
 		b.ids[nodeKey{useType, rowType}] = read
 		b.ids[nodeKey{useCoercion, rowType}] = row
 	}
+	if kind == 'v' {
+		b.nodes[read].marks |= calls // or may be replaced by one that does
+	}
 	switch {
 	case schema == "information_schema":
 		b.mark(read, b.builtins.relation(schema, name), "is of the system catalog")

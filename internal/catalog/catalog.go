@@ -31,7 +31,7 @@ type Catalog struct {
 type relation struct {
 	read, write object
 	put         reach // what INSERT and UPDATE may write, which is less than what DELETE does
-	calls       bool  // reading it calls a function that is not built in
+	calls       bool  // reading it calls a function that is not built in, or it is a view
 }
 
 // object is what using a name does, and what it reaches, all objects of that name taken together.

@@ -12,7 +12,7 @@ const (
 	opaque    marks = 1 << (48 + iota)
 	readsAny        // may read any relation
 	writesAny       // may write any relation
-	calls           // calls a function that is not built in
+	calls           // calls a function that is not built in, or is a view
 
 	staying   = opaque | (1<<16-1)<<pinShift // the marks of what stays in the session
 	effective = staying | (1<<32 - 1)        // the marks that make an effect

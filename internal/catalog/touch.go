@@ -54,9 +54,12 @@ func (c *Catalog) Writes(a *statement.Analysis, names []string) (_ []string, any
 	return c.used(a, names, any, true)
 }
 
-// Calls tells whether a read calls functions that are not built in: those that it names, and those of the views and policies
-// behind its relations. Should one of them be replaced, a read may come to write.
+// Calls tells whether a read calls functions that are not built in, or may come to do so once views are replaced: those that it
+// names, and those of the views, policies and types behind it. Should one of them be replaced, too, the read may come to write.
 func (c *Catalog) Calls(a *statement.Analysis) bool {
+	if len(a.Types()) > 0 {
+		return true
+	}
 	for _, n := range a.Functions() {
 		if n.Operator || n.Class == statement.ClassUnknown {
 			return true
