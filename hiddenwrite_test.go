@@ -129,6 +129,11 @@ func TestAReadThatAReplicaRefusedLeavesAMark(t *testing.T) {
 	name := unique("refused")
 	db := handle(t, c, "read_your_writes=strict", "max_lag=0", "monitor_interval=1h", "application_name="+name)
 	require.Equal(t, "1", firstValue(t, t.Context(), db, "select n from changeling"))
+	eventually(t, func() bool { // what a replica refuses counts if it is known to have the schema
+		execAll(t, db, "insert into entry (test) values ('another')")
+		eventually(t, func() bool { return isReplica(t, db) })
+		return pgsplit.ClusterOf(db).UpToDate(1)
+	})
 	require.NoError(t, c.Primary.Exec("create or replace view changeling as select noted() as n"))
 	stand(t, c)
 	ctx, tr := follow(t.Context())
