@@ -99,7 +99,7 @@ func (c *Conn) note(b *backend, query string) {
 // if it reads a view that calls a writing function, say: the catalog knows, unless it is in doubt, and a replica's refusal tells.
 func (c *Conn) mayWrite() bool {
 	if c.st.Read() {
-		return !c.sure || c.refusal != "" || c.callsDoubtful()
+		return !c.sure || c.effect || c.refusal != "" || c.callsDoubtful()
 	}
 	switch c.st.Kind {
 	case statement.Begin, statement.Commit, statement.Rollback, statement.Savepoint, statement.Release, statement.RollbackTo,

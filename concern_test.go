@@ -1,12 +1,10 @@
 package pgsplit_test
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -58,15 +56,20 @@ insert into c select g, g from generate_series(1, 100) g;
 
 var concernCluster = lazyCluster{opts: pgsplittest.Options{Replicas: 2}}
 
-// concernHandle is a handle on a cluster of its own with that schema.
-func concernHandle(t testing.TB, params ...string) (*pgsplittest.Cluster, *sql.DB) {
+// concernDefine has a cluster of its own hold a schema and nothing else.
+func concernDefine(t testing.TB, schema string) *pgsplittest.Cluster {
 	t.Helper()
 	c := concernCluster.get(t)
 	require.NoError(t, c.Primary.Exec("alter schema public owner to app")) // as from PostgreSQL 15 on it may say of itself
-	owner := plain(t, c.Primary.DSN())
-	_, err := owner.ExecContext(t.Context(), "drop schema public cascade; drop schema if exists other cascade; create schema public; "+concernSchema)
-	require.NoError(t, err)
+	execAll(t, plain(t, c.Primary.DSN()), "drop schema public cascade; drop schema if exists other cascade; create schema public; "+schema)
 	require.NoError(t, c.WaitForCatchUp())
+	return c
+}
+
+// concernHandle is a handle on a cluster of its own with that schema.
+func concernHandle(t testing.TB, params ...string) (*pgsplittest.Cluster, *sql.DB) {
+	t.Helper()
+	c := concernDefine(t, concernSchema)
 	t.Cleanup(func() { concernResume(t, c) })
 	db := handle(t, c, append(params, "max_lag=0")...)
 	db.SetMaxIdleConns(-1) // what is pinned by what cannot be read goes away
@@ -102,78 +105,6 @@ func onReplica(t testing.TB, db querier, query string) bool {
 		assert.Equal(t, pgsplit.ReasonNotCaughtUp, last.Reason, query)
 	}
 	return last.Reason == pgsplit.ReasonReplica
-}
-
-// write runs a text in one of the ways in which a write can reach the primary.
-type write struct {
-	name string
-	run  func(ctx context.Context, db *sql.DB, text string) error
-}
-
-var writeByExec = write{"Exec", func(ctx context.Context, db *sql.DB, text string) error {
-	_, err := db.ExecContext(ctx, text)
-	return err
-}}
-
-var writeByRaw = write{"Raw", func(ctx context.Context, db *sql.DB, text string) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Raw(func(dc any) error {
-		_, err := dc.(interface{ Conn() *pgx.Conn }).Conn().Exec(ctx, text)
-		return err
-	})
-}}
-
-var writes = []write{
-	writeByExec,
-	{"Query", func(ctx context.Context, db *sql.DB, text string) error {
-		rows, err := db.QueryContext(ctx, text)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-		}
-		return rows.Close()
-	}},
-	{"prepared", func(ctx context.Context, db *sql.DB, text string) error {
-		st, err := db.PrepareContext(ctx, text)
-		if err != nil {
-			return err
-		}
-		defer st.Close()
-		_, err = st.ExecContext(ctx)
-		return err
-	}},
-	{"Tx", func(ctx context.Context, db *sql.DB, text string) error {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer tx.Rollback()
-		for _, q := range []string{text, "savepoint s", "rollback to s"} {
-			if _, err := tx.ExecContext(ctx, q); err != nil {
-				return err
-			}
-		}
-		return tx.Commit()
-	}},
-	{"BEGIN", func(ctx context.Context, db *sql.DB, text string) error {
-		conn, err := db.Conn(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		for _, q := range []string{"begin", text, "commit"} {
-			if _, err := conn.ExecContext(ctx, q); err != nil {
-				return err
-			}
-		}
-		return nil
-	}},
-	writeByRaw,
 }
 
 // Reads that a write concerns leave replicas which have stopped replaying, the others stay.

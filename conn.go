@@ -56,7 +56,7 @@ type Conn struct {
 	beginning bool                // there is no text yet: a transaction begins, which may read anything
 	pending   bool                // the catalog is not read yet, or out of date
 	sure      bool                // the catalog knows the names in it
-	effect    bool                // so it does, but an effect is wanted of what looks like a read
+	effect    bool                // it looks like a read, but an effect is wanted of it
 	doubted   bool                // it is new among the texts in doubt of its connection
 	added     statement.Pin       // session state that it may leave behind and that was not there before
 	st        *statement.Analysis // of it; it may be shared, so nobody changes it

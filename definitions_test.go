@@ -39,9 +39,8 @@ func TestASchemaChangeThroughTheHandleCountsAtOnce(t *testing.T) {
 
 func TestADefaultMayWrite(t *testing.T) {
 	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
-	cluster := pgsplit.ClusterOf(db)
 	execAll(t, db, "alter table e alter id set default writes_d()")
-	eventually(t, func() bool { require.NoError(t, cluster.LoadCatalog(t.Context())); return cluster.TrustsCatalog() })
+	beyondDoubt(t, pgsplit.ClusterOf(db))
 	eventually(t, func() bool { return onReplica(t, db, "table d") })
 	concernPause(t, c)
 	execAll(t, db, "insert into e default values")

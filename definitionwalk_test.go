@@ -2,6 +2,7 @@ package pgsplit_test
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
 	"flag"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pgsplit/pgsplit"
-	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
 var definitionsFor = flag.Duration("definitions", 4*time.Second, "change definitions at random for so `long`")
@@ -69,20 +69,20 @@ var authorChanges = []authorChange{
 	},
 }
 
-// ways are how a text may reach the primary, which may hide what it is.
-var authorWays = []func(a *author, text string){
-	func(a *author, text string) { execAll(a, a.db, text) },
-	func(a *author, text string) { execAll(a, a.db, "do $do$ begin "+text+"; end $do$") },
-	func(a *author, text string) {
-		tx, err := a.db.BeginTx(a.Context(), nil)
-		require.NoError(a, err)
-		defer tx.Rollback()
-		execAll(a, tx, text)
-		require.NoError(a, tx.Commit())
-	},
-	func(a *author, text string) {
-		require.NoError(a, writeByRaw.run(a.Context(), a.db, text))
-	},
+// authorWays are how a text may reach the primary, which may hide what it is.
+var authorWays = []write{
+	writeByExec,
+	{"DO", func(ctx context.Context, db *sql.DB, text string) error {
+		return writeByExec.run(ctx, db, "do $do$ begin "+text+"; end $do$")
+	}},
+	writeByTx,
+	writeByRaw,
+}
+
+// change changes definitions in one of the ways.
+func (a *author) change(text string) {
+	way := authorWays[rand.IntN(len(authorWays))]
+	require.NoError(a, way.run(a.Context(), a.db, a.text(text)), "%s by %s", text, way.name)
 }
 
 func (a *author) text(s string) string { return strings.ReplaceAll(s, "N", a.number) }
@@ -120,7 +120,7 @@ func (a *author) read() {
 func (a *author) act() {
 	change := authorChanges[rand.IntN(len(authorChanges))]
 	a.write("insert into inN values (%d)", false)
-	authorWays[rand.IntN(len(authorWays))](a, a.text(change.do))
+	a.change(change.do)
 	if change.armed {
 		execAll(a, a.db, a.text("insert into armN values (1)"))
 	}
@@ -129,7 +129,7 @@ func (a *author) act() {
 		time.Sleep(rand.N(40 * time.Millisecond))
 		a.read()
 	}
-	authorWays[rand.IntN(len(authorWays))](a, a.text(change.undo))
+	a.change(change.undo)
 	if change.empties {
 		a.want = 0
 	}
@@ -138,21 +138,21 @@ func (a *author) act() {
 
 // With read_your_writes=on reads must not miss what writes have set off, however their definitions came about through this handle.
 func TestReadsSeeWhatIsSetOffWhileDefinitionsChange(t *testing.T) {
-	c := concernCluster.get(t)
-	require.NoError(t, c.Primary.Exec("alter schema public owner to app"))
-	owner := plain(t, c.Primary.DSN())
-	execAll(t, owner, "drop schema public cascade; drop schema if exists other cascade; create schema public")
 	var authors []*author
 	var replicas atomic.Int64
+	schema := ""
 	for i := range 4 {
 		a := &author{T: t, number: strconv.Itoa(i), replicas: &replicas}
-		execAll(t, owner, a.text(authorSchema))
+		schema += a.text(authorSchema) + ";"
 		authors = append(authors, a)
 	}
-	require.NoError(t, c.WaitForCatchUp())
+	c := concernDefine(t, schema)
 	db := handle(t, c, "read_your_writes=on", "max_lag=0", "monitor_interval=200ms")
 	db.SetMaxIdleConns(-1)
-	delay(t, c, 15*time.Millisecond)
+	for _, r := range c.Replicas {
+		require.NoError(t, r.SetApplyDelay(15*time.Millisecond))
+		defer func() { require.NoError(t, r.SetApplyDelay(0)) }()
+	}
 	end := time.Now().Add(*definitionsFor)
 	var acts atomic.Int64
 	var all sync.WaitGroup
@@ -172,11 +172,4 @@ func TestReadsSeeWhatIsSetOffWhileDefinitionsChange(t *testing.T) {
 		authors[0].read()
 		return replicas.Load() > 0
 	})
-}
-
-func delay(t *testing.T, c *pgsplittest.Cluster, by time.Duration) {
-	for _, r := range c.Replicas {
-		require.NoError(t, r.SetApplyDelay(by))
-		t.Cleanup(func() { require.NoError(t, r.SetApplyDelay(0)) })
-	}
 }

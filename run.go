@@ -31,8 +31,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.Name
 func (c *Conn) exec(ctx context.Context, query string, args []driver.NamedValue, p *prepared) (driver.Result, error) {
 	d := c.start(ctx, query)
 	// Who runs a read without looking at its rows wants an effect of it.
-	c.effect = c.sure && c.st.Read()
-	c.sure = c.sure && !c.effect
+	c.effect = c.st.Read()
 	if t := c.tx; t != nil && t.replica {
 		return execIn(ctx, t, query, args, p)
 	}

@@ -90,7 +90,7 @@ func (t *touched) belongs(s *sessionPart) {
 
 // tells says whether the catalog can tell what the text at hand changes, if it is not out of date.
 func (c *Conn) tells() bool {
-	if !c.sure && !c.effect || c.unknown != "" || c.refusal != "" || c.st.Statements != 1 {
+	if !c.sure || c.unknown != "" || c.refusal != "" || c.st.Statements != 1 {
 		return false
 	}
 	// A cursor's query runs later, and one WITH HOLD with the commit.

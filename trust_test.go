@@ -16,6 +16,15 @@ import (
 	"github.com/pgsplit/pgsplit/pgsplittest"
 )
 
+// beyondDoubt has the handle read the catalog until there is no doubt about it.
+func beyondDoubt(t testing.TB, cluster *pgsplit.Cluster) {
+	t.Helper()
+	eventually(t, func() bool {
+		require.NoError(t, cluster.LoadCatalog(t.Context()))
+		return cluster.TrustsCatalog()
+	})
+}
+
 // While the catalog is in doubt a write counts as one to anything. If that were all, the next check would always come upon writes
 // that are later than it, and no read would go to a replica any more.
 func TestWritesThatNeverPauseDoNotKeepTheCatalogInDoubt(t *testing.T) {
@@ -79,7 +88,7 @@ func TestWhatMayHaveChangedDefinitionsBringsDoubt(t *testing.T) {
 		"create table another ()":         true,
 		"alter table d add x int":         true,
 	} {
-		eventually(t, func() bool { require.NoError(t, cluster.LoadCatalog(t.Context())); return cluster.TrustsCatalog() })
+		beyondDoubt(t, cluster)
 		read := cluster.IgnoreSchema()
 		tx, err := db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
@@ -90,22 +99,25 @@ func TestWhatMayHaveChangedDefinitionsBringsDoubt(t *testing.T) {
 	}
 }
 
+// setOffLater makes a write to d make a trigger, which makes a write to e one to log.
+const setOffLater = `do $do$ begin
+		create function sets_off() returns trigger language plpgsql as
+			'begin execute ''create trigger set_off after insert on e for each row execute function log()''; return new; end';
+		create trigger sets_off after insert on d for each row execute function sets_off();
+	end $do$`
+
 // Of a trigger that nobody has heard of, in a transaction that commits when the catalog has been read again.
 func TestWhatWasGuessedByAnOldCatalogMayHaveChangedDefinitions(t *testing.T) {
 	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
 	cluster, ctx := pgsplit.ClusterOf(db), t.Context()
 	read := cluster.IgnoreSchema()
-	execAll(t, db, `do $do$ begin
-		create function sets_off() returns trigger language plpgsql as
-			'begin execute ''create trigger set_off after insert on e for each row execute function log()''; return new; end';
-		create trigger sets_off after insert on d for each row execute function sets_off();
-	end $do$`)
+	execAll(t, db, setOffLater)
 	tx, err := db.BeginTx(ctx, nil)
 	require.NoError(t, err)
 	defer tx.Rollback()
 	execAll(t, tx, "insert into d values (1)")
 	read()
-	eventually(t, func() bool { require.NoError(t, cluster.LoadCatalog(ctx)); return cluster.TrustsCatalog() })
+	beyondDoubt(t, cluster)
 	defer cluster.IgnoreSchema()()
 	require.NoError(t, tx.Commit())
 	requireSetOff(t, c, db)
@@ -116,11 +128,7 @@ func TestWhatWasGuessedWhileDefinitionsCameAndWentMayHaveChangedThem(t *testing.
 	c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
 	cluster, ctx := pgsplit.ClusterOf(db), t.Context()
 	execAll(t, db, "create function poke(text) returns int language sql as 'select 1'")
-	certain := func() bool {
-		require.NoError(t, cluster.LoadCatalog(ctx))
-		return cluster.TrustsCatalog()
-	}
-	eventually(t, certain)
+	beyondDoubt(t, cluster)
 	read := cluster.IgnoreSchema()
 	execAll(t, db, `do $do$ begin
 		create function poke(int) returns int language plpgsql as
@@ -132,7 +140,7 @@ func TestWhatWasGuessedWhileDefinitionsCameAndWentMayHaveChangedThem(t *testing.
 	firstValue(t, ctx, tx, "select poke(1)")
 	execAll(t, db, "do 'begin drop function poke(int); end'")
 	read()
-	eventually(t, certain)
+	beyondDoubt(t, cluster)
 	defer cluster.IgnoreSchema()()
 	require.NoError(t, tx.Commit())
 	requireSetOff(t, c, db)
@@ -154,7 +162,7 @@ func TestAFunctionThatMayBeAnotherByNowMayWrite(t *testing.T) {
 			c, db := concernHandle(t, "read_your_writes=on", "monitor_interval=1h")
 			cluster, ctx := pgsplit.ClusterOf(db), t.Context()
 			execAll(t, db, "create view calling as select reads_a(); create view bare as select 1::bigint as n")
-			eventually(t, func() bool { require.NoError(t, cluster.LoadCatalog(ctx)); return cluster.TrustsCatalog() })
+			beyondDoubt(t, cluster)
 			defer cluster.IgnoreSchema()()
 			execAll(t, db, `do $do$ begin
 				create or replace function reads_a() returns bigint language sql as 'insert into d values (77) returning 1::bigint';
@@ -188,12 +196,8 @@ func TestWhatHasWaitedWhileTheCatalogWasReadMayHaveChangedDefinitions(t *testing
 		assert.NoError(t, err)
 	})
 	eventually(t, func() bool { return cluster.Stats().Servers[0].Waiting == 1 })
-	execAll(t, held[0], `do $do$ begin
-		create function sets_off() returns trigger language plpgsql as
-			'begin execute ''create trigger set_off after insert on e for each row execute function log()''; return new; end';
-		create trigger sets_off after insert on d for each row execute function sets_off();
-	end $do$`)
-	eventually(t, func() bool { require.NoError(t, cluster.LoadCatalog(ctx)); return cluster.TrustsCatalog() })
+	execAll(t, held[0], setOffLater)
+	beyondDoubt(t, cluster)
 	defer cluster.IgnoreSchema()()
 	require.NoError(t, held[1].Close())
 	waiting.Wait()
