@@ -78,7 +78,6 @@ func inTheMiddle(t *testing.T, victim *pgsplittest.Server, width int, read func(
 func TestAReadThatIsInterruptedAfterItsFirstRows(t *testing.T) {
 	c := calm(t)
 	victim := c.Replicas[0]
-	impatient(t, c)
 	define(t, c, "create table middle as select v from generate_series(1, 3) v; grant all on middle to public", "drop table middle")
 	db, onPgx := handle(t, c), plain(t, victim.DSN())
 	four, three, one := []string{"1", "2", "3", "4"}, []string{"1", "2", "3"}, []string{"1"}
@@ -94,6 +93,9 @@ func TestAReadThatIsInterruptedAfterItsFirstRows(t *testing.T) {
 	}
 	for _, w := range ways {
 		t.Run(w.name, func(t *testing.T) {
+			if w.code == "40001" { // only here: a vacuum would interrupt the others, too
+				impatient(t, c)
+			}
 			a, _ := inTheMiddle(t, victim, 1, all(onPgx), w.do)
 			require.Equal(t, w.code, code(a.err), "pgx hands out the rows, and the error: %v", a.err)
 			require.Equal(t, three, a.rows)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 
 	"github.com/pgsplit/pgsplit"
@@ -52,25 +53,10 @@ func (w *worker) read(ctx context.Context) {
 
 // ask reads a row in one of many ways.
 func (w *worker) ask(ctx context.Context, t, row int) (v int64, replica bool, err error) {
-	db := w.db
 	ctx = w.within(ctx)
 	way := w.rand.IntN(9)
 	if w.opts.Mode == Session && way == 8 {
-		// In another process.
-		s, err := pgsplit.ResumeSession(ctx, w.session.Token(), w.other)
-		if err != nil {
-			return 0, false, err
-		}
-		defer func() {
-			back, errBack := pgsplit.ResumeSession(ctx, s.Token(), w.db)
-			if errBack != nil { // its time is over
-				back, v, err = pgsplit.NewSession(), 0, errBack
-				clear(w.seen)
-				w.mine = [tables]int64{}
-			}
-			w.session = back // the first one knows nothing of what was read there
-		}()
-		ctx, db = pgsplit.WithSession(ctx, s), w.other
+		return w.askElsewhere(ctx, t, row)
 	}
 	query := fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
 	switch way {
@@ -85,7 +71,7 @@ func (w *worker) ask(ctx context.Context, t, row int) (v int64, replica bool, er
 	case 5:
 		return w.askStatement(ctx, query, row)
 	case 6:
-		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
+		tx, err := w.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 		if err != nil {
 			return 0, false, err
 		}
@@ -93,8 +79,26 @@ func (w *worker) ask(ctx context.Context, t, row int) (v int64, replica bool, er
 		err = tx.QueryRowContext(ctx, query, row).Scan(&v, &replica)
 		return v, replica, err
 	}
-	err = db.QueryRowContext(ctx, query, row).Scan(&v, &replica)
+	err = w.db.QueryRowContext(ctx, query, row).Scan(&v, &replica)
 	return v, replica, err
+}
+
+// askElsewhere reads in another process: the session goes there, and comes back.
+func (w *worker) askElsewhere(ctx context.Context, t, row int) (v int64, replica bool, err error) {
+	s, err := pgsplit.ResumeSession(ctx, w.session.Token(), w.other)
+	if err != nil {
+		return 0, false, err
+	}
+	query := fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
+	err = w.other.QueryRowContext(pgsplit.WithSession(ctx, s), query, row).Scan(&v, &replica)
+	back, lost := pgsplit.ResumeSession(ctx, s.Token(), w.db)
+	if lost != nil {
+		back = pgsplit.NewSession()
+		clear(w.seen)
+		w.mine = [tables]int64{}
+	}
+	w.session = back // the one before knows nothing of what was read there
+	return v, replica, errors.Join(err, lost)
 }
 
 func (w *worker) askStatement(ctx context.Context, query string, row int) (v int64, replica bool, err error) {
