@@ -3,6 +3,7 @@ package pgsplit
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strconv"
 	"time"
 )
@@ -115,21 +116,41 @@ func (c *Cluster) kickPrimary(snap *snapshot) {
 const resumeTimeout = 5 * time.Second
 
 // ResumeSession returns the session that a token stands for, for use with the handles given: of each, the token's claim is
-// checked against the database system. An empty token is a new session. errors.Is(err, ErrToken) tells that a token is of
-// no use: damaged, made by another database system than these, or further than that has come, which only a made-up one
-// is, or one of writes that a failover has lost; begin a new session then. Any other error is about reaching the servers: the
-// token may be right, so read on the primary (WithPrimary), or try again.
+// checked against the database system. An empty token is a new session.
+//
+// errors.Is(err, ErrToken) tells that a token is of no use: damaged, made by another database system than these, or further than that
+// has come, which is a made-up one, or one from just before a crash or a failover of the primary that has lost writes, if not
+// necessarily this session's. The session that comes with this error is a new one that sees all that there was by now: go on with
+// it, and what the token's session has written and is still there is seen. With any other error there is none. That is about
+// reaching the servers, and the token may be right: read on the primary (WithPrimary), or try again.
 //
 // It waits for no server, but for one new sample of the primary if the token is ahead of the latest one, and at the very
 // beginning of a handle. With a handle that has one server there is nothing to check.
 func ResumeSession(ctx context.Context, token string, dbs ...*sql.DB) (*Session, error) {
 	s := NewSession()
-	if token == "" {
+	err := s.resume(ctx, token, dbs)
+	switch {
+	case err == nil:
 		return s, nil
+	case !errors.Is(err, ErrToken):
+		return nil, err
+	}
+	s = NewSession()
+	for _, db := range dbs {
+		if c := ClusterOf(db); c != nil {
+			s.part(c).seesAll()
+		}
+	}
+	return s, err
+}
+
+func (s *Session) resume(ctx context.Context, token string, dbs []*sql.DB) error {
+	if token == "" {
+		return nil
 	}
 	claims, err := parseToken(token)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, resumeTimeout)
 	defer cancel()
@@ -138,19 +159,19 @@ func ResumeSession(ctx context.Context, token string, dbs ...*sql.DB) (*Session,
 		for _, db := range dbs {
 			c := ClusterOf(db)
 			if c == nil {
-				return nil, tokenError("the *sql.DB was not opened with this driver")
+				return tokenError("the *sql.DB was not opened with this driver")
 			}
 			mine, err := c.resume(ctx, s, cl)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			used = used || mine
 		}
 		if !used {
-			return nil, tokenError("it is of another database system (%d)", cl.system)
+			return tokenError("it is of another database system (%d)", cl.system)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // resume takes in a claim if it is of this database system.
@@ -176,12 +197,21 @@ func (c *Cluster) resume(ctx context.Context, s *Session, cl claim) (bool, error
 	default:
 		p.sees()
 	}
-	raise(&p.at, uint64(c.marks.age())) // nobody says when it was
+	p.ages()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.raise(cl.floor, c.snap.Load())
 	return true, nil
 }
+
+// seesAll has the session see all that there is.
+func (p *sessionPart) seesAll() {
+	p.sees()
+	p.ages()
+}
+
+// ages has what the session asks for have happened just now: nobody says when it was.
+func (p *sessionPart) ages() { raise(&p.at, uint64(p.cluster.marks.age())) }
 
 // proves checks that the primary has come as far as a token says.
 func (c *Cluster) proves(ctx context.Context, f floor) error {

@@ -193,3 +193,40 @@ func TestATokenFromBeforeAPromotion(t *testing.T) {
 		}
 	}
 }
+
+// A session may have seen what a crash of the primary takes: somebody else's transaction that was still open. What it has written
+// itself is there, and has to be seen by who comes with its token.
+func TestATokenFromJustBeforeACrashLosesNothingThatWasKept(t *testing.T) {
+	c := pgsplittest.Start(t, pgsplittest.Options{
+		Replicas: 2, SetupSQL: "create table a (id int primary key, v int); insert into a values (1, 0); create table b (t text); grant all on a, b to public",
+		Parameters: map[string]string{"wal_writer_delay": "10s"}, // until then it is in the primary's memory only
+	})
+	db := handle(t, c, "max_lag=0")
+	mine := withSession(t)
+	concernPause(t, c)
+	_, err := db.ExecContext(mine, "update a set v = 1")
+	require.NoError(t, err)
+	_, err = direct(t, c.Primary).Exec(t.Context(), "begin; insert into b select repeat('x', 100) from generate_series(1, 3000)")
+	require.NoError(t, err)
+	require.Equal(t, "1", firstValue(t, mine, db, "select v from a"))
+	settled, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(t, pgsplit.SessionOf(mine).Settle(settled))
+	token := pgsplit.SessionOf(mine).Token()
+
+	require.NoError(t, c.Primary.Kill())
+	require.NoError(t, c.Primary.Start())
+	other := handle(t, c, "max_lag=0")
+	ahead, err := pgsplit.ResumeSession(t.Context(), token, other)
+	require.ErrorIs(t, err, pgsplit.ErrToken)
+	require.NotNil(t, ahead)
+	theirs := pgsplit.WithSession(t.Context(), ahead)
+	require.Equal(t, "0", firstValue(t, withSession(t), other, "select v from a"), "the replicas are late")
+	require.Equal(t, "1", firstValue(t, theirs, other, "select v from a"))
+	require.Equal(t, "1", firstValue(t, elsewhere(t, theirs, db), db, "select v from a"), "it is a token again")
+	for _, r := range c.Replicas {
+		require.NoError(t, r.ResumeReplay())
+	}
+	eventually(t, func() bool { _, replica := readsOnReplica(t, theirs, other, "select v from a"); return replica }, "it sticks to the primary")
+	require.Equal(t, "1", firstValue(t, theirs, other, "select v from a"))
+}

@@ -40,8 +40,8 @@ type Middleware struct {
 	Settle time.Duration
 
 	// OnError, if not nil, is told why a request's token was not taken: pgsplit.ErrToken, or a database that cannot be
-	// reached. The request goes on with a new session; in the latter case on the primary (pgsplit.WithPrimary), since the
-	// token may be right.
+	// reached. The request goes on with a new session that sees all that there is by then; in the latter case on the primary
+	// (pgsplit.WithPrimary), since the token may be right.
 	OnError func(*http.Request, error)
 }
 
@@ -64,9 +64,8 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 			if m.OnError != nil && !errors.Is(err, context.Canceled) {
 				m.OnError(r, err)
 			}
-			session = pgsplit.NewSession()
-			if !errors.Is(err, pgsplit.ErrToken) {
-				ctx = pgsplit.WithPrimary(ctx)
+			if session == nil {
+				session, ctx = pgsplit.NewSession(), pgsplit.WithPrimary(ctx)
 			}
 		}
 		out := &writer{ResponseWriter: w, middleware: m, request: r, session: session, came: came}

@@ -191,6 +191,8 @@ func TestABrowserSeesWhatItHasWritten(t *testing.T) {
 		m.OnError = func(_ *http.Request, err error) { told = err }
 		s := httptest.NewServer(m.Handler(site(shared)))
 		defer s.Close()
+		require.NoError(t, c.Replicas[0].PauseReplay())
+		defer func() { require.NoError(t, c.Replicas[0].ResumeReplay()) }()
 		res, err := http.Post(s.URL+"/body", "", nil)
 		require.NoError(t, err)
 		res.Body.Close()
@@ -203,9 +205,12 @@ func TestABrowserSeesWhatItHasWritten(t *testing.T) {
 		req.Header.Set("Pgsplit-Session", token+"x")
 		res, err = http.DefaultClient.Do(req)
 		require.NoError(t, err)
-		res.Body.Close()
+		defer res.Body.Close()
 		assert.Equal(t, 200, res.StatusCode)
+		body, err := io.ReadAll(res.Body)
+		assert.NoError(t, err)
 		assert.ErrorIs(t, told, pgsplit.ErrToken)
+		assert.Contains(t, string(body), " false", "what nobody can read may have been a promise")
 	})
 	write := func(r *http.Request) {
 		_, err := shared.ExecContext(r.Context(), "update a set v = v + 1")

@@ -44,6 +44,7 @@ type Report struct {
 	Replica  int64 // of the reads, served by a replica
 	Stale    int64 // reads that missed a write which they were promised to see
 	Backward int64 // reads that were older than an earlier one of their session
+	Refused  int64 // tokens that were not taken although the primary has never failed
 	// Ahead are reads of the primary that were older than an earlier one of a replica: a commit is in the log, and so on
 	// replicas, a moment before the primary itself shows it. No position tells, and it is no violation.
 	Ahead   int64
@@ -56,11 +57,11 @@ type Report struct {
 func (r *Report) Share() float64 { return 100 * float64(r.Replica) / float64(max(r.Reads, 1)) }
 
 // Violations are all that must not be.
-func (r *Report) Violations() int64 { return r.Stale + r.Backward }
+func (r *Report) Violations() int64 { return r.Stale + r.Backward + r.Refused }
 
 func (r *Report) String() string {
-	return fmt.Sprintf("%-7s %9d writes %9d reads %5.1f %% on replicas %6d stale %6d backward %6d ahead %6d errors",
-		r.Mode, r.Writes, r.Reads, r.Share(), r.Stale, r.Backward, r.Ahead, r.Errors)
+	return fmt.Sprintf("%-7s %9d writes %9d reads %5.1f %% on replicas %6d stale %6d backward %6d refused %6d ahead %6d errors",
+		r.Mode, r.Writes, r.Reads, r.Share(), r.Stale, r.Backward, r.Refused, r.Ahead, r.Errors)
 }
 
 // run is one run: what was written, and what came of it.
@@ -68,12 +69,13 @@ type run struct {
 	opts  Options
 	db    *sql.DB
 	other *sql.DB // another process, as far as the driver is concerned
+	fails bool    // the primary does, now and then
 
 	done [tables][]atomic.Int64 // by table and worker: the value that was completed
 	gate sync.RWMutex           // held for writing while nothing may be written
 
-	writes, reads, replica, stale, backward, ahead, errors atomic.Int64
-	example                                                atomic.Pointer[string]
+	writes, reads, replica, stale, backward, refused, ahead, errors atomic.Int64
+	example                                                         atomic.Pointer[string]
 }
 
 // Run runs the workers. It makes the tables it needs in a schema of its own, and drops that at the end.
@@ -82,6 +84,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	for i := range r.done {
 		r.done[i] = make([]atomic.Int64, opts.Workers)
 	}
+	r.fails = opts.Disturb != nil && (opts.Disturb.Crash || opts.Disturb.Promote)
 	mode := opts.Mode
 	if mode == Session {
 		mode = Off
@@ -102,7 +105,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	r.work(ctx)
 	report := &Report{
 		Mode: opts.Mode, Writes: r.writes.Load(), Reads: r.reads.Load(), Replica: r.replica.Load(),
-		Stale: r.stale.Load(), Backward: r.backward.Load(), Ahead: r.ahead.Load(), Errors: r.errors.Load(), Reasons: map[string]int64{},
+		Stale: r.stale.Load(), Backward: r.backward.Load(), Refused: r.refused.Load(), Ahead: r.ahead.Load(), Errors: r.errors.Load(), Reasons: map[string]int64{},
 	}
 	for _, s := range pgsplit.ClusterOf(r.db).Stats().Servers {
 		for reason, n := range s.Routed {
