@@ -177,7 +177,8 @@ func (s *Session) resume(ctx context.Context, token string, dbs []*sql.DB) error
 // resume takes in a claim if it is of this database system.
 func (c *Cluster) resume(ctx context.Context, s *Session, cl claim) (bool, error) {
 	if len(c.servers) == 1 {
-		return true, nil // everything is on the primary
+		s.part(c) // everything is on the primary; its Token says that something happened
+		return true, nil
 	}
 	c.begin()
 	if err := c.awaitServers(ctx, func(s *snapshot) bool { return s.settled }, nil); err != nil {

@@ -62,8 +62,17 @@ fuzz() {
   fi
 }
 
+# The longest test of the package at the root goes with the other lane, unless somebody chooses tests by name.
+apart='^TestEverythingIsAsWithPgxInEveryExecMode$'
+for arg in "$@"; do
+  case $arg in -run* | -skip* | --run* | --skip*) apart= ;; esac
+done
+
 # The other lane: all but the tests of the package at the root, which take longest.
 others() {
+  if [ -n "$apart" ]; then
+    go test -race -timeout 20m -run "$apart" "$@" . || return
+  fi
   go list ./... | tail -n +2 | xargs go test -race -timeout 20m -p 1 "$@" || return
   for mod in $modules; do
     vet_and_test "$(dirname "$mod")" "$@" || return
@@ -92,7 +101,7 @@ others "$@" >"$printed" 2>&1 </dev/null &
 other=$!
 set +m
 status=0
-go test -race -timeout 20m "$@" . || status=$?
+go test -race -timeout 20m ${apart:+-skip "$apart"} "$@" . || status=$?
 wait "$other" || status=$?
 other=
 exit "$status"

@@ -22,11 +22,11 @@ var verifyCommand = command{
 	about: `Workers write increasing values to their rows of several tables (statements, transactions, INSERT … RETURNING,
 prepared statements, pgx itself) and read them back through the pool (directly, through views, joins, functions,
 read-only transactions, in another process with a session's token). It counts the reads that missed a write, those that
-were older than an earlier one of their session, and those that replicas served.
+were older than an earlier one of their session, tokens that were refused, and the reads that replicas served.
 
 Without -dsn it starts a primary with replicas in a temporary folder, and pauses, delays, kills and restarts the replicas
-meanwhile, with synchronous_commit=on the primary, too; with -promote one takes the primary's place halfway. With -dsn the servers are left alone; tables are made in a
-schema "pgsplit_verify", which is dropped at the end.
+meanwhile, with synchronous_commit=on the primary, too; with -promote one takes the primary's place halfway. With -dsn the
+servers are left alone; tables are made in a schema "pgsplit_verify", which is dropped at the end.
 
 The status is 1 if anything that was promised did not hold. Mode "off" promises nothing and shows what there is to see.
 `,
