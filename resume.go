@@ -1,70 +1,14 @@
 package pgsplit
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 )
-
-// Token returns the session as text for another process, a queue job or a browser: opaque, of at most MaxTokenLen letters,
-// digits, "-" and "_". It is empty for a session that has neither written nor read. It never waits: what has no known
-// position yet is taken to have happened when the token is resumed, which is right but asks for more than needed; Settle
-// before it avoids that. Rows of a write that are still open are not covered.
-//
-// A token holds no data and no secret: the identifier of the database system and a position in its log. It is not signed.
-// Of a session that was used with more than four handles it covers the last four.
-func (s *Session) Token() string {
-	var claims []claim
-	for p := s.parts.Load(); p != nil && len(claims) < tokenMost; p = p.next {
-		if c, ok := p.claim(); ok {
-			claims = append(claims, c)
-		}
-	}
-	if len(claims) == 0 {
-		return ""
-	}
-	return formatToken(claims)
-}
-
-func (p *sessionPart) claim() (claim, bool) {
-	c := p.cluster
-	cl := claim{system: c.systemIdentifier(), handle: c.number}
-	if len(c.servers) == 1 {
-		cl.pending, cl.handle = true, 0 // there are no samples
-		return cl, true
-	}
-	snap := c.snap.Load()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.settle(snap)
-	if p.seen.srv != nil {
-		p.sawAnything(snap)
-	}
-	cl.floor = snap.resolved.raised(p.floor)
-	mark := moment(max(p.written.Load(), c.marks.raw.Load()))
-	if mark == 0 && cl.floor.lsn == 0 {
-		return cl, false
-	}
-	at, ok := snap.resolved.position(mark)
-	if !ok || p.open.Load() > 0 || c.marks.rawOpen.Load() > 0 {
-		cl.pending, cl.mark = true, mark
-		return cl, true
-	}
-	cl.floor = cl.floor.or(floor{snap.resolved.timeline, at})
-	return cl, true
-}
-
-// sawAnything replaces a read whose position is not known yet by one that is: the primary's.
-func (p *sessionPart) sawAnything(snap *snapshot) {
-	if p.bound.lsn != 0 {
-		p.raise(p.bound, snap)
-	} else {
-		p.sees()
-	}
-	p.seen, p.bound = glance{}, floor{}
-}
 
 // Settle waits until all that the session has written and read has a position, so that its Token asks for no more than
 // needed; mostly that takes a few milliseconds, nothing if it is so already. It returns the context's error if that comes
@@ -75,7 +19,7 @@ func (s *Session) Settle(ctx context.Context) error {
 			continue
 		}
 		err := p.cluster.awaitSample(ctx, func(snap *snapshot) bool {
-			d := p.demand(snap)
+			d := p.own(snap)
 			return d.open || d.resolved(snap) || snap.unmarked()
 		})
 		if err != nil {
@@ -118,27 +62,32 @@ const resumeTimeout = 5 * time.Second
 // ResumeSession returns the session that a token stands for, for use with the handles given: of each, the token's claim is
 // checked against the database system. An empty token is a new session.
 //
-// errors.Is(err, ErrToken) tells that a token is of no use: damaged, made by another database system than these, or further than that
+// errors.Is(err, ErrToken) tells that a token is of no use: damaged, made by other database systems than these, or further than that
 // has come, which is a made-up one, or one from just before a crash or a failover of the primary that has lost writes, if not
 // necessarily this session's. The session that comes with this error is a new one that sees all that there was by now: go on with
-// it, and what the token's session has written and is still there is seen. With any other error there is none. That is about
-// reaching the servers, and the token may be right: read on the primary (WithPrimary), or try again.
+// it, and what the token's session has written and is still there is seen. A *sql.DB that was not opened with this driver is such an
+// error, too.
 //
-// It waits for no server, but for one new sample of the primary if the token is ahead of the latest one, and at the very
-// beginning of a handle. With a handle that has one server there is nothing to check.
+// With any other error there is no session. That is about reaching the servers, and the token may be right: read on the primary
+// (WithPrimary), or try again.
+//
+// It waits for no server, except at the very beginning of a handle, and for a new sample if the token is ahead of the latest one; while
+// there is no primary that is up to 5 s.
 func ResumeSession(ctx context.Context, token string, dbs ...*sql.DB) (*Session, error) {
 	s := NewSession()
 	err := s.resume(ctx, token, dbs)
-	switch {
-	case err == nil:
-		return s, nil
-	case !errors.Is(err, ErrToken):
+	if err != nil && !errors.Is(err, ErrToken) {
 		return nil, err
 	}
-	s = NewSession()
+	if err != nil {
+		s = NewSession()
+	}
 	for _, db := range dbs {
-		if c := ClusterOf(db); c != nil {
-			s.part(c).seesAll()
+		if c := ClusterOf(db); c != nil && len(c.servers) > 1 {
+			p := s.part(c) // also if it has nothing to take in: what Raw does counts from now on
+			if err != nil {
+				p.seesAll()
+			}
 		}
 	}
 	return s, err
@@ -154,43 +103,60 @@ func (s *Session) resume(ctx context.Context, token string, dbs []*sql.DB) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, resumeTimeout)
 	defer cancel()
+	var clusters []*Cluster
+	one := false // handle has a single server: whose it is is not known, and everything is on the primary
+	for _, db := range dbs {
+		c := ClusterOf(db)
+		if c == nil {
+			return tokenError("the *sql.DB was not opened with this driver")
+		}
+		if len(c.servers) == 1 {
+			one = true
+			continue
+		}
+		c.begin()
+		if err := c.awaitServers(ctx, func(s *snapshot) bool { return s.settled }, nil); err != nil {
+			return err
+		}
+		clusters = append(clusters, c)
+	}
+	// Those that have never been reached come last.
+	slices.SortStableFunc(clusters, func(a, b *Cluster) int { return cmp.Compare(b.systemIdentifier(), a.systemIdentifier()) })
+	used := one
 	for _, cl := range claims {
-		used := false
-		for _, db := range dbs {
-			c := ClusterOf(db)
-			if c == nil {
-				return tokenError("the *sql.DB was not opened with this driver")
-			}
-			mine, err := c.resume(ctx, s, cl)
+		taken := false
+		for _, c := range clusters {
+			mine, err := c.resume(ctx, s, cl, taken)
 			if err != nil {
 				return err
 			}
-			used = used || mine
+			taken = taken || mine
 		}
-		if !used {
-			return tokenError("it is of another database system (%d)", cl.system)
+		if !taken {
+			s.carried = append(s.carried, cl)
 		}
+		used = used || taken
+	}
+	if !used {
+		return tokenError("it is of another database system (%d)", claims[0].system)
 	}
 	return nil
 }
 
-// resume takes in a claim if it is of this database system.
-func (c *Cluster) resume(ctx context.Context, s *Session, cl claim) (bool, error) {
-	if len(c.servers) == 1 {
-		s.part(c) // everything is on the primary; its Token says that something happened
-		return true, nil
+// resume takes in a claim if it is of this database system. taken says that another handle has.
+func (c *Cluster) resume(ctx context.Context, s *Session, cl claim, taken bool) (bool, error) {
+	id := c.systemIdentifier()
+	if cl.system != id && cl.system != 0 && id != 0 {
+		return false, nil
 	}
-	c.begin()
-	if err := c.awaitServers(ctx, func(s *snapshot) bool { return s.settled }, nil); err != nil {
-		return false, err
-	}
-	if id := c.systemIdentifier(); cl.system != id && cl.system != 0 && id != 0 {
+	p := s.part(c)
+	if taken && id == 0 && c.snap.Load().primary == nil {
+		p.seesAll() // nobody knows what it is, and there is no need to wait for that
 		return false, nil
 	}
 	if err := c.proves(ctx, cl.floor); err != nil {
 		return false, err
 	}
-	p := s.part(c)
 	switch mark := uint64(cl.mark); {
 	case !cl.pending:
 	case cl.handle == c.number && mark != 0 && mark <= c.marks.clock.Load():
@@ -234,12 +200,28 @@ func (c *Cluster) proves(ctx context.Context, f floor) error {
 			return true
 		}
 		ahead = tokenError("it is ahead of the primary: at %v of timeline %d, which is at %v of timeline %d", f.lsn, f.timeline, smp.position, smp.timeline)
-		return smp.asked.After(began)
+		if f.timeline == smp.timeline {
+			return smp.asked.After(began)
+		}
+		// Another server may be the primary by now, though this one answers.
+		c.kickAll()
+		return snap.heardSince(began)
 	})
 	if err != nil {
 		return err // what is ahead of an old sample may be right
 	}
 	return ahead
+}
+
+// heardSince says whether each server has answered since a time, or failed to.
+func (s *snapshot) heardSince(t time.Time) bool {
+	for i := range s.members {
+		m := &s.members[i]
+		if !m.static && (m.sample == nil || !m.sample.asked.After(t)) && (m.healthy || !m.since.After(t)) {
+			return false
+		}
+	}
+	return true
 }
 
 // systemIdentifier is the database system's, 0 if it is not known.

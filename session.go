@@ -13,13 +13,16 @@ import (
 // session takes the place of the handle's read_your_writes, also of off.
 //
 // A Session belongs to no handle and no goroutine: it may be used with several handles and by several goroutines at once.
-// It is small, and needs no closing. The zero value is a new session.
+// It is small, and needs no closing. The zero value is a new session. What was written through one handle, reads through another on
+// the same database system see, too; the order of reads is kept for each handle by itself. A handle with one server tells nobody what
+// was done through it: reads through another see that after ResumeSession has taken over the session's Token, which has all of it.
 //
 // A statement belongs to the session of its own context, and to that of the transaction's or its prepared statement's
 // execution. What is done through sql.Conn.Raw has no context: it counts for every session of its handle.
 type Session struct {
-	mu    sync.Mutex
-	parts atomic.Pointer[sessionPart]
+	mu      sync.Mutex
+	parts   atomic.Pointer[sessionPart]
+	carried []claim // of the token that it was resumed from: what the handles cannot take in, for others
 }
 
 // NewSession returns a session that has neither written nor read anything.
@@ -36,10 +39,22 @@ func WithSession(ctx context.Context, s *Session) context.Context {
 // SessionOf returns the session of a context, nil if it has none.
 func SessionOf(ctx context.Context) *Session { return directivesOf(ctx).session }
 
+// Used reports whether a statement has run under the session since it was made, or resumed. What sql.Conn.Raw does is none.
+func (s *Session) Used() bool {
+	for p := s.parts.Load(); p != nil; p = p.next {
+		if p.used.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // sessionPart is what a session has done with one handle.
 type sessionPart struct {
+	session *Session
 	cluster *Cluster
 	next    *sessionPart
+	used    atomic.Bool
 
 	at      atomic.Uint64 // when it last wrote, see marks.age
 	written atomic.Uint64 // the moment of its last write, or of what it has read on the primary
@@ -79,7 +94,7 @@ func (s *Session) part(c *Cluster) *sessionPart {
 			return p
 		}
 	}
-	p := &sessionPart{cluster: c, next: s.parts.Load()}
+	p := &sessionPart{session: s, cluster: c, next: s.parts.Load()}
 	s.parts.Store(p)
 	return p
 }
@@ -90,6 +105,9 @@ func (c *Cluster) sessionOf(d *directives) *sessionPart {
 		return nil
 	}
 	p := d.session.part(c)
+	if !p.used.Load() {
+		p.used.Store(true)
+	}
 	if len(c.servers) == 1 {
 		return nil // there are no replicas to keep from it; its Token says that something happened
 	}
@@ -199,11 +217,65 @@ func (p *sessionPart) raise(f floor, snap *snapshot) {
 
 // demand is what the session asks of the replica that serves a read of it now.
 func (p *sessionPart) demand(snap *snapshot) demand {
-	m := p.cluster.marks
-	open := p.open.Load() > 0 || m.rawOpen.Load() > 0
-	mark := moment(max(p.written.Load(), m.raw.Load()))
+	others, known := p.elsewhere()
+	d := p.own(snap)
+	d.floor = d.floor.or(snap.resolved.raised(others))
+	d.open = d.open || !known
+	return d
+}
+
+// own is what it asks for what was done with this handle.
+func (p *sessionPart) own(snap *snapshot) demand {
+	open, mark := p.pending()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settle(snap)
-	return demand{mark: mark, open: open, floor: snap.resolved.raised(p.floor), seen: p.seen, bound: p.bound, prefer: p.last, at: max(p.at.Load(), m.rawAt.Load())}
+	return demand{
+		mark: mark, open: open, floor: snap.resolved.raised(p.floor),
+		seen: p.seen, bound: p.bound, prefer: p.last, at: max(p.at.Load(), p.cluster.marks.rawAt.Load()),
+	}
+}
+
+// pending is what was written with the handle: what is still under way, and the mark of what is complete.
+func (p *sessionPart) pending() (open bool, mark moment) {
+	m := p.cluster.marks
+	open = p.open.Load() > 0 || m.rawOpen.Load() > 0 // first, as in marks.all
+	return open, moment(max(p.written.Load(), m.raw.Load()))
+}
+
+// elsewhere is what the session has written with other handles of the same database system, as far as it has come; known is false
+// while that has no position. What it has read on their replicas counts if that has one: to wait for it would keep each read after
+// one through another handle on the primary.
+func (p *sessionPart) elsewhere() (f floor, known bool) {
+	known = true
+	system := uint64(0)
+	for q := p.session.parts.Load(); q != nil; q = q.next {
+		if q == p || len(q.cluster.servers) == 1 {
+			continue
+		}
+		if system == 0 {
+			system = p.cluster.systemIdentifier()
+		}
+		if system == 0 || q.cluster.systemIdentifier() != system {
+			continue
+		}
+		g, ok := q.stands(q.cluster.snap.Load())
+		if !ok {
+			q.cluster.needed.Store(clock().UnixNano())
+			q.cluster.resolveSoon()
+		}
+		f, known = f.or(g), known && ok
+	}
+	return f, known
+}
+
+// stands is the position of all that the session has written with the handle; ok is false while that is not known.
+func (p *sessionPart) stands(snap *snapshot) (f floor, ok bool) {
+	open, mark := p.pending()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settle(snap)
+	at, ok := snap.resolved.position(mark)
+	f = snap.resolved.raised(p.floor).or(floor{snap.resolved.timeline, at})
+	return f.or(snap.resolved.raised(p.bound)), ok && !open
 }

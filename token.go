@@ -6,17 +6,88 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 )
 
 // MaxTokenLen is the longest token that Session.Token gives, in bytes.
 const MaxTokenLen = 256
 
 // ErrToken is behind every error of ResumeSession that says that the token is of no use: damaged, of another database
-// system, or ahead of it.
+// system, or ahead of it. With it comes a session to go on with.
 var ErrToken = errors.New("pgsplit: session token")
 
 func tokenError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrToken, fmt.Sprintf(format, args...))
+}
+
+// Token returns the session as text for another process, a queue job or a browser: opaque, of at most MaxTokenLen letters,
+// digits, "-" and "_". It is empty for a session that has neither written nor read. It never waits: what has no known
+// position yet is taken to have happened when the token is resumed, which is right but asks for more than needed; Settle
+// before it avoids that. Rows of a write that are still open are not covered.
+//
+// A token holds no data and no secret: the identifier of the database system and a position in its log. It is not signed.
+// It covers four handles at most: of more, those with which the session was used first for the latest time. What a session has brought
+// along for database systems that none of its handles leads to goes on in its token.
+//
+// What was done through sql.Conn.Raw counts for sessions that were used with the handle otherwise, too, or were made by ResumeSession
+// with it, unless it has one server only.
+func (s *Session) Token() string {
+	var claims []claim
+	for p := s.parts.Load(); p != nil; p = p.next {
+		if c, ok := p.claim(); ok {
+			claims = append(claims, c)
+		}
+	}
+	s.mu.Lock()
+	for _, c := range s.carried {
+		if !slices.Contains(claims, c) {
+			claims = append(claims, c)
+		}
+	}
+	s.mu.Unlock()
+	if len(claims) == 0 {
+		return ""
+	}
+	return formatToken(claims[:min(len(claims), tokenMost)])
+}
+
+func (p *sessionPart) claim() (claim, bool) {
+	c := p.cluster
+	cl := claim{system: c.systemIdentifier(), handle: c.number}
+	if len(c.servers) == 1 {
+		cl.pending, cl.handle = true, 0 // there are no samples
+		return cl, true
+	}
+	snap := c.snap.Load()
+	open, _ := p.pending()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settle(snap)
+	if p.seen.srv != nil {
+		p.sawAnything(snap)
+	}
+	_, mark := p.pending()
+	cl.floor = snap.resolved.raised(p.floor)
+	if mark == 0 && cl.floor.lsn == 0 {
+		return cl, false
+	}
+	at, ok := snap.resolved.position(mark)
+	if !ok || open {
+		cl.pending, cl.mark = true, mark
+		return cl, true
+	}
+	cl.floor = cl.floor.or(floor{snap.resolved.timeline, at})
+	return cl, true
+}
+
+// sawAnything replaces a read whose position is not known yet by one that is: the primary's.
+func (p *sessionPart) sawAnything(snap *snapshot) {
+	if p.bound.lsn != 0 {
+		p.raise(p.bound, snap)
+	} else {
+		p.sees()
+	}
+	p.seen, p.bound = glance{}, floor{}
 }
 
 const (
@@ -69,7 +140,7 @@ func parseToken(token string) ([]claim, error) {
 		return nil, tokenError("it has version %d, this is version %d", b[0], tokenVersion)
 	}
 	body, sum := b[:len(b)-4], b[len(b)-4:]
-	if crc32.ChecksumIEEE(body) != binary.BigEndian.Uint32(sum) || body[1] > tokenMost {
+	if crc32.ChecksumIEEE(body) != binary.BigEndian.Uint32(sum) || body[1] == 0 || body[1] > tokenMost {
 		return nil, tokenError("it is damaged")
 	}
 	r := tokenReader{rest: body[2:]}

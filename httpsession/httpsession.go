@@ -58,8 +58,8 @@ func New(dbs ...*sql.DB) *Middleware {
 // has Flush and Hijack if the server's has them, and Unwrap for http.ResponseController.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		came, ctx := m.token(r), r.Context()
-		session, err := pgsplit.ResumeSession(ctx, came, m.DBs...)
+		ctx := r.Context()
+		session, err := pgsplit.ResumeSession(ctx, m.token(r), m.DBs...)
 		if err != nil {
 			if m.OnError != nil && !errors.Is(err, context.Canceled) {
 				m.OnError(r, err)
@@ -68,7 +68,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 				session, ctx = pgsplit.NewSession(), pgsplit.WithPrimary(ctx)
 			}
 		}
-		out := &writer{ResponseWriter: w, middleware: m, request: r, session: session, came: came}
+		out := &writer{ResponseWriter: w, middleware: m, request: r, session: session, start: session.Token()}
 		// A handler that has written nothing: the server sends the header now. Or it panics, and whoever recovers answers.
 		defer out.begin()
 		next.ServeHTTP(out.wrapped(), r.WithContext(pgsplit.WithSession(ctx, session)))
@@ -87,15 +87,19 @@ func (m *Middleware) token(r *http.Request) string {
 	return ""
 }
 
-// carry puts the session into a header that is about to be sent.
-func (m *Middleware) carry(h http.Header, r *http.Request, session *pgsplit.Session, came string) {
+// carry puts the session into a header that is about to be sent, unless nothing has happened in it; start is its token of before.
+// What has been used is sent again even if it is the same: its time begins anew.
+func (m *Middleware) carry(h http.Header, r *http.Request, session *pgsplit.Session, start string) {
+	if !session.Used() && session.Token() == start {
+		return
+	}
 	if m.Settle > 0 {
 		ctx, cancel := context.WithTimeout(r.Context(), m.Settle)
 		_ = session.Settle(ctx) // else the token says so
 		cancel()
 	}
 	token := session.Token()
-	if token == "" || token == came {
+	if token == "" {
 		return
 	}
 	if m.Header != "" {

@@ -39,6 +39,15 @@ func open(t *testing.T, dsn string) *sql.DB {
 	return db
 }
 
+// open1 opens a handle of one server.
+func open1(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgsplit", dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
 // site writes with POST, in one of the ways in which handlers answer, and reads with GET.
 func site(db *sql.DB) http.Handler {
 	mux := http.NewServeMux()
@@ -85,6 +94,7 @@ func site(db *sql.DB) http.Handler {
 			panic("after it has written")
 		}
 	})
+	mux.HandleFunc("GET /static", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "body { }") })
 	mux.HandleFunc("GET /hijack", func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err == nil {
@@ -182,6 +192,24 @@ func TestABrowserSeesWhatItHasWritten(t *testing.T) {
 			}
 			assert.Less(t, res.StatusCode, 500)
 			res.Body.Close()
+			assert.NotEmpty(t, res.Cookies(), "it has read")
+			req.URL.Path = "/static"
+			res, err = http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			res.Body.Close()
+			assert.Empty(t, res.Cookies(), "nothing has happened in it, and nobody has asked a server")
+		}
+	})
+	t.Run("each use begins the cookie's time anew", func(t *testing.T) {
+		alone := open1(t, c.Primary.DSN())
+		s := httptest.NewServer(httpsession.New(alone).Handler(site(alone)))
+		defer s.Close()
+		b := browser(t)
+		for range 3 {
+			res, err := b.Post(at(s)+"/body", "", nil)
+			require.NoError(t, err)
+			res.Body.Close()
+			assert.Len(t, res.Cookies(), 1)
 		}
 	})
 	t.Run("header", func(t *testing.T) {

@@ -16,12 +16,12 @@ type writer struct {
 	middleware *Middleware
 	request    *http.Request
 	session    *pgsplit.Session
-	came       string
+	start      string // its token as it was when the request came
 	once       sync.Once
 }
 
 func (w *writer) begin() {
-	w.once.Do(func() { w.middleware.carry(w.ResponseWriter.Header(), w.request, w.session, w.came) })
+	w.once.Do(func() { w.middleware.carry(w.ResponseWriter.Header(), w.request, w.session, w.start) })
 }
 
 // WriteHeader sends the header. Those of the 1xx classes come before the one that counts, but for 101, which is the last.

@@ -30,7 +30,11 @@ func (w *worker) read(ctx context.Context) {
 	}
 	key := [2]int{t, row}
 	before := w.seen[key]
-	got, replica, err := w.ask(ctx, t, row)
+	ask, across := w.ask, w.opts.Mode == Session && w.rand.IntN(10) == 0
+	if across {
+		ask = w.askAcross
+	}
+	got, replica, err := ask(ctx, t, row)
 	if err != nil {
 		w.errors.Add(1)
 		return
@@ -39,11 +43,14 @@ func (w *worker) read(ctx context.Context) {
 	if replica {
 		w.replica.Add(1)
 	}
-	if got < promised {
+	switch {
+	case got < promised:
 		w.violated(&w.stale, "worker %d read %d of row %d of t%d, %d was written (replica: %v)", w.id, got, row, t, promised, replica)
-	} else if w.opts.Mode == Session && got < before.value && before.replica && !replica {
+	case across: // the order of reads is each handle's own
+		return
+	case w.opts.Mode == Session && got < before.value && before.replica && !replica:
 		w.ahead.Add(1)
-	} else if w.opts.Mode == Session && got < before.value {
+	case w.opts.Mode == Session && got < before.value:
 		w.violated(&w.backward, "worker %d read %d of row %d of t%d after it had read %d (replica: %v)", w.id, got, row, t, before.value, replica)
 	}
 	if got > before.value || got == before.value && !replica {
@@ -80,6 +87,13 @@ func (w *worker) ask(ctx context.Context, t, row int) (v int64, replica bool, er
 		return v, replica, err
 	}
 	err = w.db.QueryRowContext(ctx, query, row).Scan(&v, &replica)
+	return v, replica, err
+}
+
+// askAcross reads through another handle of the same process.
+func (w *worker) askAcross(ctx context.Context, t, row int) (v int64, replica bool, err error) {
+	query := fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
+	err = w.other.QueryRowContext(w.within(ctx), query, row).Scan(&v, &replica)
 	return v, replica, err
 }
 

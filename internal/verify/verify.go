@@ -44,7 +44,7 @@ type Report struct {
 	Replica  int64 // of the reads, served by a replica
 	Stale    int64 // reads that missed a write which they were promised to see
 	Backward int64 // reads that were older than an earlier one of their session
-	Refused  int64 // tokens that were not taken although the primary has never failed
+	Refused  int64 // tokens that were not taken though nothing was done to the primary
 	// Ahead are reads of the primary that were older than an earlier one of a replica: a commit is in the log, and so on
 	// replicas, a moment before the primary itself shows it. No position tells, and it is no violation.
 	Ahead   int64
