@@ -19,7 +19,6 @@ type marks struct {
 	clock atomic.Uint64 // the latest moment
 	last  atomic.Uint64 // of the last write, whatever it wrote to
 	at    atomic.Uint64 // when that was, see age
-	born  time.Time
 
 	// open counts writes whose end nobody has seen yet although the application may have seen some of it: rows of an
 	// INSERT … RETURNING that are still being read, a connection handed out through sql.Conn.Raw. While there is one, no
@@ -53,15 +52,15 @@ type place struct {
 const markPlaces = 4096
 
 func newMarks(byRelation bool) *marks {
-	m := &marks{born: time.Now()}
+	m := &marks{}
 	if byRelation {
 		m.places, m.seed = new([markPlaces]place), maphash.MakeSeed()
 	}
 	return m
 }
 
-// age is the time since the handle was opened, by which stick_after_write is measured.
-func (m *marks) age() time.Duration { return time.Since(m.born) }
+// age is the time by which stick_after_write is measured, the same for all handles; 0 is before anything that has happened.
+func (m *marks) age() time.Duration { return time.Duration(ticks()) }
 
 func (m *marks) now() moment { return moment(m.clock.Load()) }
 

@@ -232,6 +232,9 @@ func (c *Cluster) systemIdentifier() uint64 {
 	return n
 }
 
+// is says whether the handle leads to a database system, as far as either is known.
+func (c *Cluster) is(system uint64) bool { return system != 0 && c.systemIdentifier() == system }
+
 // or is the one of two floors that asks for more: the later timeline's, and on one timeline the higher.
 func (f floor) or(g floor) floor {
 	if f.timeline > g.timeline || f.timeline == g.timeline && f.lsn > g.lsn {

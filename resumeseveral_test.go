@@ -103,6 +103,29 @@ func TestWhatWasWrittenThroughOneHandleIsSeenThroughAnother(t *testing.T) {
 	}
 }
 
+// What it stands for is not lost with a handle, nor waited for in vain.
+func TestWhatWasWrittenThroughAHandleThatIsClosedIsSeenThroughAnother(t *testing.T) {
+	c, db := concernHandle(t)
+	other, gone := handle(t, c, "max_lag=0"), handle(t, c, "max_lag=0")
+	foreign := handle(t, pgsplittest.Start(t, pgsplittest.Options{FreshSystem: true, Replicas: 1}), "max_lag=0")
+	concernPause(t, c)
+	mine := withSession(t)
+	require.NoError(t, writeByExec.run(mine, gone, writeRow))
+	require.NoError(t, gone.Close())
+	want := ask(t, c.Primary, readRow)
+	for range 3 {
+		_, replica := readsOnReplica(t, mine, foreign, "select 1")
+		assert.True(t, replica, "another database system has nothing to do with it")
+		assert.Equal(t, want, firstValue(t, mine, other, readRow))
+		assert.Equal(t, want, firstValue(t, mine, db, readRow))
+	}
+	concernResume(t, c)
+	for _, db := range []*sql.DB{db, other} {
+		eventually(t, func() bool { _, replica := readsOnReplica(t, mine, db, readRow); return replica }, "it sticks to the primary")
+		assert.Equal(t, want, firstValue(t, mine, db, readRow))
+	}
+}
+
 func TestWhatRawDoesIsInTheTokensOfSessionsMadeWithItsHandle(t *testing.T) {
 	c, db := concernHandle(t)
 	there := handle(t, c, "max_lag=0")

@@ -56,6 +56,8 @@ type sessionPart struct {
 	next    *sessionPart
 	used    atomic.Bool
 
+	inherited atomic.Bool // the handle is closed, and another one stands for it
+
 	at      atomic.Uint64 // when it last wrote, see marks.age
 	written atomic.Uint64 // the moment of its last write, or of what it has read on the primary
 	open    atomic.Int64  // see marks
@@ -213,69 +215,4 @@ func (p *sessionPart) settle(snap *snapshot) {
 // lost.
 func (p *sessionPart) raise(f floor, snap *snapshot) {
 	p.floor = snap.resolved.raised(p.floor).or(snap.resolved.raised(f))
-}
-
-// demand is what the session asks of the replica that serves a read of it now.
-func (p *sessionPart) demand(snap *snapshot) demand {
-	others, known := p.elsewhere()
-	d := p.own(snap)
-	d.floor = d.floor.or(snap.resolved.raised(others))
-	d.open = d.open || !known
-	return d
-}
-
-// own is what it asks for what was done with this handle.
-func (p *sessionPart) own(snap *snapshot) demand {
-	open, mark := p.pending()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.settle(snap)
-	return demand{
-		mark: mark, open: open, floor: snap.resolved.raised(p.floor),
-		seen: p.seen, bound: p.bound, prefer: p.last, at: max(p.at.Load(), p.cluster.marks.rawAt.Load()),
-	}
-}
-
-// pending is what was written with the handle: what is still under way, and the mark of what is complete.
-func (p *sessionPart) pending() (open bool, mark moment) {
-	m := p.cluster.marks
-	open = p.open.Load() > 0 || m.rawOpen.Load() > 0 // first, as in marks.all
-	return open, moment(max(p.written.Load(), m.raw.Load()))
-}
-
-// elsewhere is what the session has written with other handles of the same database system, as far as it has come; known is false
-// while that has no position. What it has read on their replicas counts if that has one: to wait for it would keep each read after
-// one through another handle on the primary.
-func (p *sessionPart) elsewhere() (f floor, known bool) {
-	known = true
-	system := uint64(0)
-	for q := p.session.parts.Load(); q != nil; q = q.next {
-		if q == p || len(q.cluster.servers) == 1 {
-			continue
-		}
-		if system == 0 {
-			system = p.cluster.systemIdentifier()
-		}
-		if system == 0 || q.cluster.systemIdentifier() != system {
-			continue
-		}
-		g, ok := q.stands(q.cluster.snap.Load())
-		if !ok {
-			q.cluster.needed.Store(clock().UnixNano())
-			q.cluster.resolveSoon()
-		}
-		f, known = f.or(g), known && ok
-	}
-	return f, known
-}
-
-// stands is the position of all that the session has written with the handle; ok is false while that is not known.
-func (p *sessionPart) stands(snap *snapshot) (f floor, ok bool) {
-	open, mark := p.pending()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.settle(snap)
-	at, ok := snap.resolved.position(mark)
-	f = snap.resolved.raised(p.floor).or(floor{snap.resolved.timeline, at})
-	return f.or(snap.resolved.raised(p.bound)), ok && !open
 }

@@ -27,7 +27,8 @@ func TestReadsStickToThePrimaryAfterAWriteWhereThereAreNoPositions(t *testing.T)
 				ctx, rule = pgsplit.WithSession(ctx, pgsplit.NewSession()), "off"
 			}
 			const stick = 400 * time.Millisecond
-			db := open(t, dsnWith(dsn, "read_your_writes="+rule, "stick_after_write="+stick.String(), "wait=1h")) // there is nothing to wait for
+			params := []string{"read_your_writes=" + rule, "stick_after_write=" + stick.String(), "wait=1h"} // there is nothing to wait for
+			db := open(t, dsnWith(dsn, params...))
 			require.NoError(t, pgsplit.ClusterOf(db).LoadCatalog(ctx))
 			port := func(ctx context.Context) int {
 				return atoi(t, firstValue(t, ctx, db, "select inet_server_port() from entry right join (select 1) x on true limit 1"))
@@ -52,6 +53,18 @@ func TestReadsStickToThePrimaryAfterAWriteWhereThereAreNoPositions(t *testing.T)
 			}
 			eventually(t, func() bool { return port(ctx) == two.Primary.Port }, "it sticks for ever")
 			if mode == "session" {
+				other := open(t, dsnWith(dsn, params...))
+				require.NoError(t, pgsplit.ClusterOf(other).LoadCatalog(ctx))
+				for {
+					written := time.Now()
+					require.NoError(t, writeByExec.run(ctx, other, "insert into entry (test, v) values ('stick', 1)"))
+					got := port(ctx)
+					if time.Since(written) < stick {
+						require.Equal(t, one.Primary.Port, got, "it was written through another handle")
+						break
+					}
+				}
+				eventually(t, func() bool { return port(ctx) == two.Primary.Port }, "it sticks for ever")
 				for {
 					resumed := time.Now()
 					again, err := pgsplit.ResumeSession(t.Context(), pgsplit.SessionOf(ctx).Token(), db)
