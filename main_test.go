@@ -8,7 +8,7 @@ import (
 
 func TestMain(m *testing.M) {
 	status := m.Run()
-	for _, l := range []*lazyCluster{&calmCluster, &roughCluster, &concernCluster, &corpusLazy} {
+	for _, l := range []*lazyCluster{&calmCluster, &roughCluster, &concernCluster, &corpusLazy, &foreignCluster} {
 		if l.cluster == nil {
 			continue
 		}

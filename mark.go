@@ -104,6 +104,7 @@ func (m *marks) leave(t *touched) moment {
 	for _, s := range t.sessions {
 		raise(&s.written, n)
 		raise(&s.at, at)
+		raise(&s.wrote, at)
 	}
 	return moment(n)
 }

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -15,7 +14,7 @@ import (
 // first; the token is good in any case.
 func (s *Session) Settle(ctx context.Context) error {
 	for p := s.parts.Load(); p != nil; p = p.next {
-		if len(p.cluster.servers) == 1 {
+		if len(p.cluster.servers) == 1 || p.cluster.life.Err() != nil {
 			continue
 		}
 		err := p.cluster.awaitSample(ctx, func(snap *snapshot) bool {
@@ -62,25 +61,27 @@ const resumeTimeout = 5 * time.Second
 // ResumeSession returns the session that a token stands for, for use with the handles given: of each, the token's claim is
 // checked against the database system. An empty token is a new session.
 //
+// The session is never nil. With an error it is a new one that sees all that there was by now: go on with it, and what the token's
+// session has written and is still there is seen.
+//
 // errors.Is(err, ErrToken) tells that a token is of no use: damaged, made by other database systems than these, or further than that
 // has come, which is a made-up one, or one from just before a crash or a failover of the primary that has lost writes, if not
-// necessarily this session's. The session that comes with this error is a new one that sees all that there was by now: go on with
-// it, and what the token's session has written and is still there is seen. A *sql.DB that was not opened with this driver is such an
-// error, too.
-//
-// With any other error there is no session. That is about reaching the servers, and the token may be right: read on the primary
-// (WithPrimary), or try again.
+// necessarily this session's. A *sql.DB that was not opened with this driver is such an error, too. Any other error is about reaching
+// the servers, and the token may be right: the session's own Token holds it, for the next to judge.
 //
 // It waits for no server, except at the very beginning of a handle, and for a new sample if the token is ahead of the latest one; while
 // there is no primary that is up to 5 s.
 func ResumeSession(ctx context.Context, token string, dbs ...*sql.DB) (*Session, error) {
 	s := NewSession()
-	err := s.resume(ctx, token, dbs)
-	if err != nil && !errors.Is(err, ErrToken) {
-		return nil, err
+	claims, err := parseToken(token)
+	if err == nil {
+		err = s.resume(ctx, claims, dbs)
 	}
 	if err != nil {
 		s = NewSession()
+		if !errors.Is(err, ErrToken) {
+			s.carried = claims
+		}
 	}
 	for _, db := range dbs {
 		if c := ClusterOf(db); c != nil && len(c.servers) > 1 {
@@ -93,13 +94,9 @@ func ResumeSession(ctx context.Context, token string, dbs ...*sql.DB) (*Session,
 	return s, err
 }
 
-func (s *Session) resume(ctx context.Context, token string, dbs []*sql.DB) error {
-	if token == "" {
+func (s *Session) resume(ctx context.Context, claims []claim, dbs []*sql.DB) error {
+	if len(claims) == 0 {
 		return nil
-	}
-	claims, err := parseToken(token)
-	if err != nil {
-		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, resumeTimeout)
 	defer cancel()
@@ -122,7 +119,7 @@ func (s *Session) resume(ctx context.Context, token string, dbs []*sql.DB) error
 	}
 	// Those that have never been reached come last.
 	slices.SortStableFunc(clusters, func(a, b *Cluster) int { return cmp.Compare(b.systemIdentifier(), a.systemIdentifier()) })
-	used := one
+	used := one || slices.ContainsFunc(clusters, (*Cluster).unreached)
 	for _, cl := range claims {
 		taken := false
 		for _, c := range clusters {
@@ -150,7 +147,8 @@ func (c *Cluster) resume(ctx context.Context, s *Session, cl claim, taken bool) 
 		return false, nil
 	}
 	p := s.part(c)
-	if taken && id == 0 && c.snap.Load().primary == nil {
+	unknown := c.unreached()
+	if taken && unknown {
 		p.seesAll() // nobody knows what it is, and there is no need to wait for that
 		return false, nil
 	}
@@ -168,7 +166,13 @@ func (c *Cluster) resume(ctx context.Context, s *Session, cl claim, taken bool) 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.raise(cl.floor, c.snap.Load())
-	return true, nil
+	return !unknown, nil
+}
+
+// unreached says that nobody knows which database system a handle leads to since its primary has never been seen.
+func (c *Cluster) unreached() bool {
+	snap := c.snap.Load()
+	return snap.system == 0 && snap.primary == nil
 }
 
 // seesAll has the session see all that there is.
@@ -177,7 +181,7 @@ func (p *sessionPart) seesAll() {
 	p.ages()
 }
 
-// ages has what the session asks for have happened just now: nobody says when it was.
+// ages has what the session asks for have happened just now: a token does not say when it was.
 func (p *sessionPart) ages() { raise(&p.at, uint64(p.cluster.marks.age())) }
 
 // proves checks that the primary has come as far as a token says.
@@ -225,19 +229,11 @@ func (s *snapshot) heardSince(t time.Time) bool {
 }
 
 // systemIdentifier is the database system's, 0 if it is not known.
-func (c *Cluster) systemIdentifier() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n, _ := strconv.ParseUint(c.world.system, 10, 64)
-	return n
-}
-
-// is says whether the handle leads to a database system, as far as either is known.
-func (c *Cluster) is(system uint64) bool { return system != 0 && c.systemIdentifier() == system }
+func (c *Cluster) systemIdentifier() uint64 { return c.snap.Load().system }
 
 // or is the one of two floors that asks for more: the later timeline's, and on one timeline the higher.
 func (f floor) or(g floor) floor {
-	if f.timeline > g.timeline || f.timeline == g.timeline && f.lsn > g.lsn {
+	if g.lsn == 0 || f.lsn != 0 && (f.timeline > g.timeline || f.timeline == g.timeline && f.lsn > g.lsn) {
 		return f
 	}
 	return g

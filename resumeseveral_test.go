@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -23,6 +24,11 @@ func resumes(t testing.TB, ctx context.Context, dbs ...*sql.DB) context.Context 
 	return pgsplit.WithSession(t.Context(), s)
 }
 
+// foreignCluster is another database system than the others, which are copies of one.
+var foreignCluster = lazyCluster{opts: pgsplittest.Options{FreshSystem: true, Replicas: 1}}
+
+func foreigner(t testing.TB) *sql.DB { return handle(t, foreignCluster.get(t), "max_lag=0") }
+
 const (
 	readRow  = "select v from a where id = 50"
 	writeRow = "update a set v = v + 1 where id = 50"
@@ -32,7 +38,7 @@ const (
 func TestATokenGoesThroughAProcessThatCannotTakeItIn(t *testing.T) {
 	c, db := concernHandle(t)
 	there := handle(t, c, "max_lag=0")
-	foreign := handle(t, pgsplittest.Start(t, pgsplittest.Options{FreshSystem: true, Replicas: 1}), "max_lag=0")
+	foreign := foreigner(t)
 	alone := open(t, c.Primary.DSN())
 	concernPause(t, c)
 	mine := withSession(t)
@@ -59,39 +65,40 @@ func TestATokenGoesThroughAProcessThatCannotTakeItIn(t *testing.T) {
 	require.ErrorIs(t, err, pgsplit.ErrToken)
 }
 
-// A handle with one server that a session does not use is no reason to ask for more.
-func TestASessionIsNotKeptFromReplicasByAHandleWithOneServer(t *testing.T) {
+// Further handles are no reason to ask for more, whether they have one server, or lead to the same ones.
+func TestASessionIsNotKeptFromReplicasByAnotherHandle(t *testing.T) {
 	c, db := concernHandle(t)
-	alone := open(t, calm(t).Primary.DSN())
-	mine := withSession(t)
-	require.NoError(t, writeByExec.run(mine, db, writeRow))
-	require.NoError(t, c.WaitForCatchUp())
-	replicas := 0
-	for range 20 {
-		mine = resumes(t, mine, db, alone)
-		if _, replica := readsOnReplica(t, mine, db, readRow); replica {
-			replicas++
+	for name, other := range map[string]*sql.DB{"of one server": open(t, calm(t).Primary.DSN()), "of the same": handle(t, c, "max_lag=0"), "of others": foreigner(t)} {
+		mine := withSession(t)
+		require.NoError(t, writeByExec.run(mine, db, writeRow))
+		require.NoError(t, c.WaitForCatchUp())
+		replicas := 0
+		for range 20 {
+			mine = resumes(t, mine, db, other)
+			if _, replica := readsOnReplica(t, mine, db, readRow); replica {
+				replicas++
+			}
+			require.NoError(t, pgsplit.SessionOf(mine).Settle(t.Context()))
 		}
-		require.NoError(t, pgsplit.SessionOf(mine).Settle(t.Context()))
+		assert.Greater(t, replicas, 15, name)
 	}
-	assert.Greater(t, replicas, 15)
 }
 
 // Two handles of one process, say of two libraries, and one session.
 func TestWhatWasWrittenThroughOneHandleIsSeenThroughAnother(t *testing.T) {
 	c, db := concernHandle(t)
 	other := handle(t, c, "max_lag=0")
-	foreign := handle(t, pgsplittest.Start(t, pgsplittest.Options{FreshSystem: true, Replicas: 1}), "max_lag=0")
+	foreign := foreigner(t)
 	for _, w := range writes {
+		if w.name == writeByRaw.name { // it concerns all sessions, of its own handle
+			continue
+		}
 		t.Run(w.name, func(t *testing.T) {
 			concernPause(t, c)
 			mine := withSession(t)
 			firstValue(t, mine, other, readRow)
 			firstValue(t, mine, foreign, "select 1")
 			require.NoError(t, w.run(mine, db, writeRow))
-			if w.name == writeByRaw.name {
-				firstValue(t, mine, db, "select 1") // now the session has to do with that handle
-			}
 			want := ask(t, c.Primary, readRow)
 			assert.Equal(t, want, firstValue(t, mine, other, readRow))
 			_, replica := readsOnReplica(t, mine, foreign, "select 1")
@@ -103,11 +110,61 @@ func TestWhatWasWrittenThroughOneHandleIsSeenThroughAnother(t *testing.T) {
 	}
 }
 
+// openRaw hands a pgx connection out for as long as the test lasts.
+func openRaw(t testing.TB, db *sql.DB) {
+	t.Helper()
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	require.NoError(t, conn.Raw(func(dc any) error {
+		_ = dc.(interface{ Conn() *pgx.Conn }).Conn()
+		return nil
+	}))
+}
+
+func TestAConnectionThatIsHandedOutConcernsReadsThroughItsOwnHandle(t *testing.T) {
+	c, db := concernHandle(t)
+	other := handle(t, c, "max_lag=0")
+	require.NoError(t, writeByRaw.run(t.Context(), other, writeRow))
+	require.NoError(t, c.WaitForCatchUp())
+	openRaw(t, other)
+	mine := resumes(t, withSession(t), db, other)
+	_, replica := readsOnReplica(t, mine, other, readRow)
+	assert.False(t, replica)
+	_, replica = readsOnReplica(t, mine, db, readRow)
+	assert.True(t, replica)
+}
+
+// A token that cannot be judged now is kept for the next who can.
+func TestATokenThatNobodyCouldJudgeGoesOn(t *testing.T) {
+	c, db := concernHandle(t)
+	there := handle(t, c, "max_lag=0")
+	away := open(t, "postgres://app:app@127.0.0.1:1,127.0.0.1:2/app?sslmode=disable")
+	concernPause(t, c)
+	mine := withSession(t)
+	require.NoError(t, writeByExec.run(mine, db, writeRow))
+	want := firstValue(t, mine, db, readRow)
+	for _, settle := range []bool{false, true} {
+		if settle {
+			require.NoError(t, pgsplit.SessionOf(mine).Settle(t.Context()))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		s, err := pgsplit.ResumeSession(ctx, pgsplit.SessionOf(mine).Token(), away)
+		cancel()
+		require.NotErrorIs(t, err, pgsplit.ErrToken)
+		require.Equal(t, settle, err != nil, "a position has to be judged")
+		theirs := pgsplit.WithSession(t.Context(), s)
+		assert.Equal(t, want, firstValue(t, resumes(t, theirs, there), there, readRow))
+		foreign := resumes(t, theirs, foreigner(t))
+		assert.Equal(t, want, firstValue(t, resumes(t, foreign, there), there, readRow))
+	}
+}
+
 // What it stands for is not lost with a handle, nor waited for in vain.
 func TestWhatWasWrittenThroughAHandleThatIsClosedIsSeenThroughAnother(t *testing.T) {
 	c, db := concernHandle(t)
 	other, gone := handle(t, c, "max_lag=0"), handle(t, c, "max_lag=0")
-	foreign := handle(t, pgsplittest.Start(t, pgsplittest.Options{FreshSystem: true, Replicas: 1}), "max_lag=0")
+	foreign := foreigner(t)
 	concernPause(t, c)
 	mine := withSession(t)
 	require.NoError(t, writeByExec.run(mine, gone, writeRow))

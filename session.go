@@ -18,7 +18,7 @@ import (
 // was done through it: reads through another see that after ResumeSession has taken over the session's Token, which has all of it.
 //
 // A statement belongs to the session of its own context, and to that of the transaction's or its prepared statement's
-// execution. What is done through sql.Conn.Raw has no context: it counts for every session of its handle.
+// execution. What is done through sql.Conn.Raw has no context: it counts for every session of its handle, and for no other handle.
 type Session struct {
 	mu      sync.Mutex
 	parts   atomic.Pointer[sessionPart]
@@ -56,9 +56,8 @@ type sessionPart struct {
 	next    *sessionPart
 	used    atomic.Bool
 
-	inherited atomic.Bool // the handle is closed, and another one stands for it
-
-	at      atomic.Uint64 // when it last wrote, see marks.age
+	wrote   atomic.Uint64 // when it last wrote, see marks.age
+	at      atomic.Uint64 // likewise, or when a token was taken in, of which nobody says when it was
 	written atomic.Uint64 // the moment of its last write, or of what it has read on the primary
 	open    atomic.Int64  // see marks
 
@@ -67,6 +66,8 @@ type sessionPart struct {
 	seen  glance
 	bound floor   // what seen has seen is at most this, since a replica has nothing that the primary lacks
 	last  *server // the replica that it has read last
+
+	inherited map[*sessionPart]uint64 // by other handles' parts: up to when this one stands for what they have written
 }
 
 // floor is a position that a read's server must have reached; the zero value is none.

@@ -2,57 +2,48 @@ package pgsplit
 
 // What a session asks of the replica that serves a read of it.
 
-// demand is what the session asks of the replica that serves a read of it now: for what was done with this handle, and what it has
-// written with others of the same database system. What it has read on their replicas counts as far as it has a position: to wait
-// for one would keep each read after one through another handle on the primary.
+// demand is what the session asks of the replica that serves a read of it now.
 func (p *sessionPart) demand(snap *snapshot) demand {
-	if p.alone() {
+	if p.session.parts.Load() == p && p.next == nil { // there is no other handle
 		return p.own(snap)
 	}
-	p.inherit()
+	open := p.inherit(snap)
 	d := p.own(snap)
-	system := p.cluster.systemIdentifier()
-	for q := range p.others {
-		switch {
-		case q.inherited.Load():
-		case snap.unmarked():
-			if q.cluster.is(system) || system == 0 || q.cluster.systemIdentifier() == 0 {
-				open, _ := q.pending()
-				d.open, d.at = d.open || open, max(d.at, q.wroteAt())
-			}
-		case q.cluster.is(system):
-			f, ok := q.stands(q.cluster.snap.Load())
-			if !ok {
-				q.cluster.needed.Store(clock().UnixNano())
-				q.cluster.resolveSoon()
-			}
-			d.floor, d.open = d.floor.or(snap.resolved.raised(f)), d.open || !ok
-		}
-	}
+	d.open = d.open || open
 	return d
 }
 
-// inherit has this handle stand for those on its system that are closed: what was written with them gets no position there any more.
-func (p *sessionPart) inherit() {
-	for q := range p.others {
-		if q.cluster.life.Err() != nil && !q.inherited.Load() && q.cluster.is(p.cluster.systemIdentifier()) {
-			p.sees()
-			p.ages()
-			q.inherited.Store(true)
+// inherit has this handle stand for what the session has written with others: as it was by now, since positions, and when they are
+// known, are each handle's own, and a handle may be closed, or tell none. open says that something is under way there.
+//
+// What the session has read there does not count: each read after one through another handle would go to the primary.
+func (p *sessionPart) inherit(snap *snapshot) (open bool) {
+	for q := p.session.parts.Load(); q != nil; q = q.next {
+		its := q.cluster.systemIdentifier()
+		if q == p || its != snap.system && its != 0 && snap.system != 0 {
+			continue
+		}
+		open = open || q.open.Load() > 0
+		if at := q.wrote.Load(); at != 0 {
+			p.standFor(q, at)
 		}
 	}
+	return open
 }
 
-// alone says that there are no others, which are what the session has done with handles besides this one. One with a single server
-// does not know.
-func (p *sessionPart) alone() bool { return p.session.parts.Load() == p && p.next == nil }
-
-func (p *sessionPart) others(yield func(*sessionPart) bool) {
-	for q := p.session.parts.Load(); q != nil; q = q.next {
-		if q != p && len(q.cluster.servers) > 1 && !yield(q) {
-			return
-		}
+// standFor has this handle stand for what was written with another one up to a time.
+func (p *sessionPart) standFor(q *sessionPart, at uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inherited[q] >= at {
+		return
 	}
+	p.sees()
+	raise(&p.at, at)
+	if p.inherited == nil {
+		p.inherited = make(map[*sessionPart]uint64)
+	}
+	p.inherited[q] = at
 }
 
 // own is what it asks for what was done with this handle.
@@ -63,7 +54,7 @@ func (p *sessionPart) own(snap *snapshot) demand {
 	p.settle(snap)
 	return demand{
 		mark: mark, open: open, floor: snap.resolved.raised(p.floor),
-		seen: p.seen, bound: p.bound, prefer: p.last, at: p.wroteAt(),
+		seen: p.seen, bound: p.bound, prefer: p.last, at: max(p.at.Load(), p.cluster.marks.rawAt.Load()),
 	}
 }
 
@@ -72,18 +63,4 @@ func (p *sessionPart) pending() (open bool, mark moment) {
 	m := p.cluster.marks
 	open = p.open.Load() > 0 || m.rawOpen.Load() > 0 // first, as in marks.all
 	return open, moment(max(p.written.Load(), m.raw.Load()))
-}
-
-// wroteAt is when it last wrote, see marks.age.
-func (p *sessionPart) wroteAt() uint64 { return max(p.at.Load(), p.cluster.marks.rawAt.Load()) }
-
-// stands is the position of all that the session has written with the handle; ok is false while that is not known.
-func (p *sessionPart) stands(snap *snapshot) (f floor, ok bool) {
-	open, mark := p.pending()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.settle(snap)
-	at, ok := snap.resolved.position(mark)
-	f = snap.resolved.raised(p.floor).or(floor{snap.resolved.timeline, at})
-	return f.or(snap.resolved.raised(p.bound)), ok && !open
 }

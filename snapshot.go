@@ -2,6 +2,7 @@ package pgsplit
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/pgsplit/pgsplit/internal/broken"
@@ -23,6 +24,7 @@ type snapshot struct {
 	// primaryDown is set while the primary does not answer, to the time it last did: lag is measured up to then.
 	primaryDown time.Time
 
+	system   uint64 // the identifier of the database system; 0: not known
 	resolved resolved
 	changed  chan struct{} // closed when a newer snapshot is in place
 }
@@ -243,6 +245,7 @@ func (c *Cluster) change(edit func(*snapshot)) {
 	}
 	edit(next)
 	c.electPrimary(old, next)
+	next.system, _ = strconv.ParseUint(c.world.system, 10, 64)
 	c.noteWrites(next)
 	c.judgeReplicas(next)
 	c.announce(old, next, time.Now())

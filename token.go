@@ -13,7 +13,7 @@ import (
 const MaxTokenLen = 256
 
 // ErrToken is behind every error of ResumeSession that says that the token is of no use: damaged, of another database
-// system, or ahead of it. With it comes a session to go on with.
+// system, or ahead of it.
 var ErrToken = errors.New("pgsplit: session token")
 
 func tokenError(format string, args ...any) error {
@@ -34,7 +34,7 @@ func tokenError(format string, args ...any) error {
 func (s *Session) Token() string {
 	var claims []claim
 	for p := s.parts.Load(); p != nil; p = p.next {
-		if c, ok := p.claim(); ok {
+		if c, ok := p.claim(); ok && !slices.Contains(claims, c) {
 			claims = append(claims, c)
 		}
 	}
@@ -128,7 +128,11 @@ func formatToken(claims []claim) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+// parseToken is the counterpart of formatToken. An empty token has no claims.
 func parseToken(token string) ([]claim, error) {
+	if token == "" {
+		return nil, nil
+	}
 	if len(token) > MaxTokenLen {
 		return nil, tokenError("it has %d bytes, at most %d are possible", len(token), MaxTokenLen)
 	}

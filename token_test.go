@@ -72,3 +72,11 @@ func FuzzToken(f *testing.F) {
 		}
 	})
 }
+
+func TestOfTwoFloorsTheOneThatAsksForMoreCounts(t *testing.T) {
+	none, low, high, next := floor{}, floor{1, 5}, floor{1, 6}, floor{2, 1}
+	for _, pair := range [][2]floor{{none, low}, {low, high}, {high, next}, {floor{2, 0}, low}, {floor{1<<32 - 1, 0}, next}} {
+		require.Equal(t, pair[1], pair[0].or(pair[1]))
+		require.Equal(t, pair[1], pair[1].or(pair[0]))
+	}
+}

@@ -7,7 +7,11 @@
 // clients that keep one) as pgsplit.Session.Token gives it: a position in the database's log, no data and no secret.
 //
 // The cookie is sent with the header of the response: what a handler writes to the database after it has begun its
-// response is not in it, until the next one. Handlers that write first and answer then, as most do, lose nothing.
+// response is not in it, until the next one. Handlers that write first and answer then, as most do, lose nothing. Of requests of one
+// browser that run at the same time, the response that comes last says what the browser knows.
+//
+// As any response that sets a cookie for one user, one that a handler has used the database for must not be kept by a cache that several
+// share.
 package httpsession
 
 import (
@@ -15,6 +19,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/pgsplit/pgsplit"
@@ -40,8 +45,7 @@ type Middleware struct {
 	Settle time.Duration
 
 	// OnError, if not nil, is told why a request's token was not taken: pgsplit.ErrToken, or a database that cannot be
-	// reached. The request goes on with a new session that sees all that there is by then; in the latter case on the primary
-	// (pgsplit.WithPrimary), since the token may be right.
+	// reached. The request goes on with a new session that sees all that there is by then.
 	OnError func(*http.Request, error)
 }
 
@@ -60,18 +64,21 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		session, err := pgsplit.ResumeSession(ctx, m.token(r), m.DBs...)
-		if err != nil {
-			if m.OnError != nil && !errors.Is(err, context.Canceled) {
-				m.OnError(r, err)
-			}
-			if session == nil {
-				session, ctx = pgsplit.NewSession(), pgsplit.WithPrimary(ctx)
-			}
+		if err != nil && m.OnError != nil && !errors.Is(err, context.Canceled) {
+			m.OnError(r, err)
 		}
 		out := &writer{ResponseWriter: w, middleware: m, request: r, session: session, start: session.Token()}
 		// A handler that has written nothing: the server sends the header now. Or it panics, and whoever recovers answers.
 		defer out.begin()
 		next.ServeHTTP(out.wrapped(), r.WithContext(pgsplit.WithSession(ctx, session)))
+	})
+}
+
+// replicas says whether any handle has some.
+func (m *Middleware) replicas() bool {
+	return slices.ContainsFunc(m.DBs, func(db *sql.DB) bool {
+		c := pgsplit.ClusterOf(db)
+		return c != nil && len(c.Servers()) > 1
 	})
 }
 
@@ -87,8 +94,9 @@ func (m *Middleware) token(r *http.Request) string {
 	return ""
 }
 
-// carry puts the session into a header that is about to be sent, unless nothing has happened in it; start is its token of before.
-// What has been used is sent again even if it is the same: its time begins anew.
+// carry puts the session into a header that is about to be sent, if it was used and is another one than before; start is its token
+// then. The same token again could take the place of a later one, of a response that has begun meanwhile. Where no handle has
+// replicas it is always the same, and its time has to begin anew.
 func (m *Middleware) carry(h http.Header, r *http.Request, session *pgsplit.Session, start string) {
 	if !session.Used() && session.Token() == start {
 		return
@@ -99,7 +107,7 @@ func (m *Middleware) carry(h http.Header, r *http.Request, session *pgsplit.Sess
 		cancel()
 	}
 	token := session.Token()
-	if token == "" {
+	if token == "" || token == start && m.replicas() {
 		return
 	}
 	if m.Header != "" {

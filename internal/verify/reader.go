@@ -99,32 +99,21 @@ func (w *worker) askAcross(ctx context.Context, t, row int) (v int64, replica bo
 
 // askElsewhere reads in another process: the session goes there, and comes back.
 func (w *worker) askElsewhere(ctx context.Context, t, row int) (v int64, replica bool, err error) {
-	s, err := w.resume(ctx, w.session, w.other)
-	if err != nil {
-		return 0, false, err
-	}
+	s := w.resume(ctx, w.session, w.other)
 	query := fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
 	err = w.other.QueryRowContext(pgsplit.WithSession(ctx, s), query, row).Scan(&v, &replica)
-	back, lost := w.resume(ctx, s, w.db)
-	if lost != nil {
-		back = pgsplit.NewSession()
-		clear(w.seen)
-		w.mine = [tables]int64{}
-	}
-	w.session = back // the one before knows nothing of what was read there
-	return v, replica, errors.Join(err, lost)
+	w.session = w.resume(ctx, s, w.db) // the one before knows nothing of what was read there
+	return v, replica, err
 }
 
-// resume takes a session over to a handle by its token. Only if the primary fails may that be ahead of it; what is promised holds.
-func (w *worker) resume(ctx context.Context, s *pgsplit.Session, db *sql.DB) (*pgsplit.Session, error) {
+// resume takes a session over to a handle by its token. Only if the primary fails may that be ahead of it; what is promised holds, and
+// also if there was no time to find out.
+func (w *worker) resume(ctx context.Context, s *pgsplit.Session, db *sql.DB) *pgsplit.Session {
 	there, err := pgsplit.ResumeSession(ctx, s.Token(), db)
-	if !errors.Is(err, pgsplit.ErrToken) {
-		return there, err
-	}
-	if !w.fails {
+	if errors.Is(err, pgsplit.ErrToken) && !w.fails {
 		w.violated(&w.refused, "worker %d: %v", w.id, err)
 	}
-	return there, nil
+	return there
 }
 
 func (w *worker) askStatement(ctx context.Context, query string, row int) (v int64, replica bool, err error) {
