@@ -91,6 +91,7 @@ func ResumeSession(ctx context.Context, token string, dbs ...*sql.DB) (*Session,
 			}
 		}
 	}
+	s.resumed.Store(token != "")
 	return s, err
 }
 

@@ -110,6 +110,22 @@ func TestWhatWasWrittenThroughOneHandleIsSeenThroughAnother(t *testing.T) {
 	}
 }
 
+// The token's session may meet a handle that it was not resumed with.
+func TestASessionThatWasResumedIsSeenThroughAnyHandle(t *testing.T) {
+	c, db := concernHandle(t)
+	there, other := handle(t, c, "max_lag=0"), handle(t, c, "max_lag=0")
+	concernPause(t, c)
+	mine := withSession(t)
+	require.NoError(t, writeByExec.run(mine, db, writeRow))
+	want := firstValue(t, mine, db, readRow)
+	for _, ctx := range []context.Context{resumes(t, mine, there), resumes(t, resumes(t, mine, foreigner(t), open(t, c.Primary.DSN())), there)} {
+		assert.Equal(t, want, firstValue(t, ctx, other, readRow))
+	}
+	concernResume(t, c)
+	theirs := resumes(t, mine, there)
+	eventually(t, func() bool { _, replica := readsOnReplica(t, theirs, other, readRow); return replica }, "it sticks to the primary")
+}
+
 // openRaw hands a pgx connection out for as long as the test lasts.
 func openRaw(t testing.TB, db *sql.DB) {
 	t.Helper()

@@ -23,6 +23,8 @@ type Session struct {
 	mu      sync.Mutex
 	parts   atomic.Pointer[sessionPart]
 	carried []claim // of the token that it was resumed from: what the handles cannot take in, for others
+
+	resumed atomic.Bool // from a token, which other handles than those given know nothing of
 }
 
 // NewSession returns a session that has neither written nor read anything.
@@ -98,6 +100,9 @@ func (s *Session) part(c *Cluster) *sessionPart {
 		}
 	}
 	p := &sessionPart{session: s, cluster: c, next: s.parts.Load()}
+	if s.resumed.Load() {
+		p.seesAll()
+	}
 	s.parts.Store(p)
 	return p
 }

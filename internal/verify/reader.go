@@ -21,16 +21,20 @@ func (w *worker) read(ctx context.Context) {
 	if w.rand.IntN(3) == 0 {
 		row = w.rand.IntN(w.opts.Workers)
 	}
+	across := w.opts.Mode == Session && w.rand.IntN(10) == 0
 	promised := w.done[t][row].Load()
-	if w.opts.Mode == Session {
+	switch {
+	case w.opts.Mode != Session:
+	case row != w.id:
 		promised = 0
-		if row == w.id {
-			promised = w.mine[t]
-		}
+	case across:
+		promised = w.told[t]
+	default:
+		promised = w.mine[t]
 	}
 	key := [2]int{t, row}
 	before := w.seen[key]
-	ask, across := w.ask, w.opts.Mode == Session && w.rand.IntN(10) == 0
+	ask := w.ask
 	if across {
 		ask = w.askAcross
 	}

@@ -19,6 +19,8 @@ type worker struct {
 	value   int64
 	session *pgsplit.Session
 	mine    [tables]int64        // what it has written
+	told    [tables]int64        // of that, what other handles of the process know: not what Raw has written
+	handed  bool                 // the write at hand is by Raw
 	seen    map[[2]int]sight     // in its session, by table and row
 	prep    map[string]*sql.Stmt // of statements that come again
 	rand    *rand.Rand
@@ -59,6 +61,7 @@ func (w *worker) write(ctx context.Context, t int) {
 	defer w.gate.RUnlock()
 	ctx = w.within(ctx)
 	w.value++
+	w.handed = false
 	ways := []func(context.Context, string) error{w.exec, w.returning, w.large, w.prepared, w.tx, w.begin}
 	if time.Now().Unix()%6 == 0 && w.rand.IntN(20) == 0 {
 		ways = append(ways[:0], w.raw, w.several) // for a while they concern every read, so only a part of the time has them
@@ -80,6 +83,9 @@ func (w *worker) write(ctx context.Context, t int) {
 
 func (w *worker) completed(t int) {
 	w.mine[t] = w.value
+	if !w.handed {
+		w.told[t] = w.value
+	}
 	w.done[t][w.id].Store(w.value) // nobody else writes it
 }
 
@@ -152,6 +158,7 @@ func (w *worker) begin(ctx context.Context, text string) error {
 
 // raw writes with pgx itself. The connection is closed: it would stay tied to the one of database/sql.
 func (w *worker) raw(ctx context.Context, text string) error {
+	w.handed = true
 	conn, err := w.db.Conn(ctx)
 	if err != nil {
 		return err
