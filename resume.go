@@ -73,9 +73,12 @@ const resumeTimeout = 5 * time.Second
 // there is no primary that is up to 5 s.
 func ResumeSession(ctx context.Context, token string, dbs ...*sql.DB) (*Session, error) {
 	s := NewSession()
-	claims, err := parseToken(token)
-	if err == nil {
-		err = s.resume(ctx, claims, dbs)
+	var claims []claim
+	var err error
+	if token != "" {
+		if claims, err = parseToken(token); err == nil {
+			err = s.resume(ctx, claims, dbs)
+		}
 	}
 	if err != nil {
 		s = NewSession()
@@ -96,9 +99,6 @@ func ResumeSession(ctx context.Context, token string, dbs ...*sql.DB) (*Session,
 }
 
 func (s *Session) resume(ctx context.Context, claims []claim, dbs []*sql.DB) error {
-	if len(claims) == 0 {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, resumeTimeout)
 	defer cancel()
 	var clusters []*Cluster

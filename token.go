@@ -128,11 +128,7 @@ func formatToken(claims []claim) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// parseToken is the counterpart of formatToken. An empty token has no claims.
 func parseToken(token string) ([]claim, error) {
-	if token == "" {
-		return nil, nil
-	}
 	if len(token) > MaxTokenLen {
 		return nil, tokenError("it has %d bytes, at most %d are possible", len(token), MaxTokenLen)
 	}
