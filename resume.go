@@ -163,7 +163,7 @@ func (c *Cluster) resume(ctx context.Context, s *Session, cl claim, taken bool) 
 	default:
 		p.sees()
 	}
-	p.ages()
+	p.justNow()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.raise(cl.floor, c.snap.Load())
@@ -179,11 +179,11 @@ func (c *Cluster) unreached() bool {
 // seesAll has the session see all that there is.
 func (p *sessionPart) seesAll() {
 	p.sees()
-	p.ages()
+	p.justNow()
 }
 
-// ages has what the session asks for have happened just now: a token does not say when it was.
-func (p *sessionPart) ages() { raise(&p.at, uint64(p.cluster.marks.age())) }
+// justNow dates what the session asks for: a token does not say when it was.
+func (p *sessionPart) justNow() { raise(&p.at, uint64(p.cluster.marks.age())) }
 
 // proves checks that the primary has come as far as a token says.
 func (c *Cluster) proves(ctx context.Context, f floor) error {
@@ -222,7 +222,7 @@ func (c *Cluster) proves(ctx context.Context, f floor) error {
 func (s *snapshot) heardSince(t time.Time) bool {
 	for i := range s.members {
 		m := &s.members[i]
-		if !m.static && (m.sample == nil || !m.sample.asked.After(t)) && (m.healthy || !m.since.After(t)) {
+		if !m.static && !m.failedSince(t) && (m.sample == nil || !m.sample.asked.After(t)) {
 			return false
 		}
 	}

@@ -22,9 +22,7 @@ func elsewhere(t testing.TB, ctx context.Context, db *sql.DB) context.Context {
 	token := pgsplit.SessionOf(ctx).Token()
 	require.NotEmpty(t, token)
 	require.LessOrEqual(t, len(token), pgsplit.MaxTokenLen)
-	s, err := pgsplit.ResumeSession(t.Context(), token, db)
-	require.NoError(t, err)
-	return pgsplit.WithSession(t.Context(), s)
+	return resumes(t, ctx, db)
 }
 
 func TestATokenCarriesASessionToAnotherProcess(t *testing.T) {

@@ -132,10 +132,7 @@ func openRaw(t testing.TB, db *sql.DB) {
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
-	require.NoError(t, conn.Raw(func(dc any) error {
-		_ = dc.(interface{ Conn() *pgx.Conn }).Conn()
-		return nil
-	}))
+	onPgx(t, conn, func(*pgx.Conn) error { return nil })
 }
 
 func TestAConnectionThatIsHandedOutConcernsReadsThroughItsOwnHandle(t *testing.T) {

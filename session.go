@@ -22,7 +22,7 @@ import (
 type Session struct {
 	mu      sync.Mutex
 	parts   atomic.Pointer[sessionPart]
-	carried []claim // of the token that it was resumed from: what the handles cannot take in, for others
+	carried []claim // of the token that it was resumed from: what the handles cannot take in, for others; it does not change
 
 	resumed atomic.Bool // from a token, which other handles than those given know nothing of
 }

@@ -227,6 +227,9 @@ func (m *member) fail(err error, now time.Time) {
 	m.healthy, m.err, m.since = false, err, now
 }
 
+// failedSince says whether it has failed, and has not been seen well again, since a time.
+func (m *member) failedSince(t time.Time) bool { return m.err != nil && m.since.After(t) }
+
 func (m *member) recover(now time.Time) {
 	if m.found {
 		m.back = now

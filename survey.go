@@ -116,7 +116,7 @@ func (c *Cluster) surveyAlone(ctx context.Context) {
 
 // answeredSince says whether a server has answered a survey, or failed to, since a time.
 func (m *member) answeredSince(t time.Time) bool {
-	if m.blind || m.err != nil && m.since.After(t) {
+	if m.blind || m.failedSince(t) {
 		return true
 	}
 	s := m.srv.surveyed.Load()

@@ -38,13 +38,11 @@ func (s *Session) Token() string {
 			claims = append(claims, c)
 		}
 	}
-	s.mu.Lock()
 	for _, c := range s.carried {
 		if !slices.Contains(claims, c) {
 			claims = append(claims, c)
 		}
 	}
-	s.mu.Unlock()
 	if len(claims) == 0 {
 		return ""
 	}

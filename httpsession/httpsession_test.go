@@ -1,12 +1,10 @@
 package httpsession_test
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -29,9 +27,7 @@ func open(t *testing.T, dsn string) *sql.DB {
 	if !strings.Contains(dsn, "monitor_timeout=") {
 		dsn += "&monitor_timeout=10s"
 	}
-	db, err := sql.Open("pgsplit", dsn+"&max_lag=0")
-	require.NoError(t, err)
-	t.Cleanup(func() { db.Close() })
+	db := openAlone(t, dsn+"&max_lag=0")
 	require.Eventually(t, func() bool {
 		var replica bool
 		return db.QueryRow("select pg_is_in_recovery()").Scan(&replica) == nil && replica
@@ -39,8 +35,8 @@ func open(t *testing.T, dsn string) *sql.DB {
 	return db
 }
 
-// open1 opens a handle of one server.
-func open1(t *testing.T, dsn string) *sql.DB {
+// openAlone opens a handle and waits for nothing: it may have one server.
+func openAlone(t *testing.T, dsn string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("pgsplit", dsn)
 	require.NoError(t, err)
@@ -201,7 +197,7 @@ func TestABrowserSeesWhatItHasWritten(t *testing.T) {
 		}
 	})
 	t.Run("each use begins the cookie's time anew", func(t *testing.T) {
-		alone := open1(t, c.Primary.DSN())
+		alone := openAlone(t, c.Primary.DSN())
 		s := httptest.NewServer(httpsession.New(alone).Handler(site(alone)))
 		defer s.Close()
 		b := browser(t)
@@ -270,36 +266,6 @@ func TestABrowserSeesWhatItHasWritten(t *testing.T) {
 		assert.Equal(t, "body", out.Body.String())
 		assert.Len(t, out.Result().Cookies(), 1)
 	})
-}
-
-// recorder has neither Flush nor Hijack.
-type recorder struct{ http.ResponseWriter }
-
-func TestAHandlerGetsNoMoreThanTheServerHas(t *testing.T) {
-	m := httpsession.New()
-	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, flushes := w.(http.Flusher)
-		_, hijacks := w.(http.Hijacker)
-		assert.False(t, flushes || hijacks)
-		assert.ErrorIs(t, http.NewResponseController(w).Flush(), http.ErrNotSupported)
-		assert.NotNil(t, pgsplit.SessionOf(r.Context()))
-	})).ServeHTTP(recorder{httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
-}
-
-// stuck has a Hijack that fails, as after the body was begun.
-type stuck struct{ http.ResponseWriter }
-
-func (stuck) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, http.ErrHijacked }
-
-// receiver notes what it was given to send.
-type receiver struct {
-	*httptest.ResponseRecorder
-	from io.Reader
-}
-
-func (r *receiver) ReadFrom(from io.Reader) (int64, error) {
-	r.from = from
-	return io.Copy(r.ResponseRecorder, from)
 }
 
 // While the primary does not answer nobody can say whether a token is right. It counts all the same.

@@ -69,7 +69,7 @@ func (w *worker) ask(ctx context.Context, t, row int) (v int64, replica bool, er
 	if w.opts.Mode == Session && way == 8 {
 		return w.askElsewhere(ctx, t, row)
 	}
-	query := fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
+	query := plainQuery(t)
 	switch way {
 	case 1:
 		query = fmt.Sprintf("select v, %s from %s.vv%d where id = $1", recovery, schema, t)
@@ -94,18 +94,24 @@ func (w *worker) ask(ctx context.Context, t, row int) (v int64, replica bool, er
 	return v, replica, err
 }
 
-// askAcross reads through another handle of the same process.
+// askAcross reads through the other handle, in the worker's session as it is: that of another library in the same process, say.
 func (w *worker) askAcross(ctx context.Context, t, row int) (v int64, replica bool, err error) {
-	query := fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
-	err = w.other.QueryRowContext(w.within(ctx), query, row).Scan(&v, &replica)
+	return w.askOther(ctx, w.session, t, row)
+}
+
+func (w *worker) askOther(ctx context.Context, s *pgsplit.Session, t, row int) (v int64, replica bool, err error) {
+	err = w.other.QueryRowContext(pgsplit.WithSession(ctx, s), plainQuery(t), row).Scan(&v, &replica)
 	return v, replica, err
+}
+
+func plainQuery(t int) string {
+	return fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
 }
 
 // askElsewhere reads in another process: the session goes there, and comes back.
 func (w *worker) askElsewhere(ctx context.Context, t, row int) (v int64, replica bool, err error) {
 	s := w.resume(ctx, w.session, w.other)
-	query := fmt.Sprintf("select v, %s from %s where id = $1", recovery, table(t))
-	err = w.other.QueryRowContext(pgsplit.WithSession(ctx, s), query, row).Scan(&v, &replica)
+	v, replica, err = w.askOther(ctx, s, t, row)
 	w.session = w.resume(ctx, s, w.db) // the one before knows nothing of what was read there
 	return v, replica, err
 }
